@@ -1,0 +1,1 @@
+"""Dagster assets, checks, partitions, schedules and sensors, made from contracts and SQL."""

@@ -1,0 +1,1 @@
+"""The application: settings, Dagster definitions and the `ssp` command."""

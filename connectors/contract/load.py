@@ -324,7 +324,8 @@ def contract_files(roots: Sequence[Path]) -> list[Path]:
 
 def discover(roots: Sequence[Path]) -> tuple[Contract, ...]:
     """All contracts of all agencies. Raises ContractError with every fault of every file."""
-    contracts, problems = [], []
+    contracts: list[Contract] = []
+    problems: list[Problem] = []
     for path in contract_files(roots):
         try:
             contracts.append(load_contract(path))

@@ -1,0 +1,186 @@
+"""Models as files: one SELECT with a front matter, its dependencies read out of the SQL.
+
+Belongs here: finding, parsing and ordering models, rewriting one to a set of partitions. Does not belong here:
+running them (`build.py`).
+"""
+
+import graphlib
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlglot
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlglot import exp
+
+from warehouse.duck import LAKE
+
+_FRONT = re.compile(r"\A\s*/\*\s*---\n(?P<yaml>.*?)\n---\s*\*/(?P<sql>.*)\Z", re.DOTALL)
+_FILE = re.compile(r"^(?P<schema>core|dashboard|open_data)\.(?P<table>[a-z][a-z0-9_]*)\.sql$")
+_PHYSICAL = ("source", "core", "dashboard", "open_data", "ops", "quarantine")
+
+
+class ModelError(ValueError):
+    """A model file is faulty; the message names the file and what is wrong."""
+
+
+class ModelColumn(BaseModel):
+    """What people read about a column, and whether it may leave the lake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: str = ""
+    satuan: str | None = None
+    classification: Literal["public", "internal", "private"] = "private"
+
+
+class FrontMatter(BaseModel):
+    """Head of a model file. `as_of` names inputs whose change does not rebuild partitions that are there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: str
+    grain: str
+    partition: str | None = None
+    partition_grain: Literal["harian", "bulanan"] = "harian"
+    lookback_days: int = Field(default=0, ge=0, le=366)
+    as_of: tuple[str, ...] = ()
+    columns: dict[str, ModelColumn] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model: `table` is `schema.name`; `inputs` are the tables its SQL reads; `digest` is that of the file."""
+
+    table: str
+    sql: str
+    head: FrontMatter
+    inputs: frozenset[str]
+    digest: str
+    path: Path
+
+    def covers(self, partition: date) -> tuple[date, date]:
+        """First and last input date that a partition is made from."""
+        last = partition
+        if self.head.partition_grain == "bulanan":
+            last = (partition.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return partition - timedelta(days=self.head.lookback_days), last
+
+    def partitions_touched(self, day: date) -> list[date]:
+        """Partitions that an input partition takes part in."""
+        if self.head.partition_grain == "bulanan":
+            first = day.replace(day=1)
+            return [first] if self.head.lookback_days == 0 else [first, (first + timedelta(days=32)).replace(day=1)]
+        return [day + timedelta(days=n) for n in range(self.head.lookback_days + 1)]
+
+
+def load_model(path: Path) -> Model:
+    """Read one model file. Raises ModelError."""
+    where = f"{path.parent.parent.name}/models/{path.name}"
+    name = _FILE.match(path.name)
+    if not name:
+        raise ModelError(f"{where}: a model file is named core|dashboard|open_data.<table>.sql")
+    text = path.read_text(encoding="utf-8")
+    front = _FRONT.match(text)
+    if not front:
+        raise ModelError(f"{where}: starts with a front matter /* --- … --- */")
+    try:
+        head = FrontMatter.model_validate(yaml.safe_load(front["yaml"]))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise ModelError(f"{where}: {error}") from None
+    sql = front["sql"].strip().rstrip(";")
+    inputs = frozenset(t for t in _tables(where, _parse(where, sql)) if t != f"{name['schema']}.{name['table']}")
+    return Model(
+        table=f"{name['schema']}.{name['table']}",
+        sql=sql,
+        head=head,
+        inputs=inputs,
+        digest=hashlib.sha256(text.encode()).hexdigest()[:16],
+        path=path,
+    )
+
+
+def _parse(where: str, sql: str) -> exp.Query:
+    try:
+        statements = sqlglot.parse(sql, read="duckdb")
+    except sqlglot.errors.ParseError as error:
+        raise ModelError(f"{where}: {error}") from None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ModelError(f"{where}: exactly one SELECT")
+    return statements[0]
+
+
+def _tables(where: str, tree: exp.Query) -> set[str]:
+    found = set()
+    for table in tree.find_all(exp.Table):
+        if table.db in _PHYSICAL:
+            found.add(f"{table.db}.{table.name}")
+        elif table.db:
+            raise ModelError(f"{where}: unknown schema in {table.db}.{table.name}")
+    return found
+
+
+def find_models(roots: Sequence[Path], shared: Path) -> tuple[Model, ...]:
+    """Models of all agency folders and the shared ones, inputs before those that read them. Raises ModelError."""
+    paths = [p for root in roots for p in root.glob("*/models/*.sql")] + list(shared.glob("*.sql"))
+    models: dict[str, Model] = {}
+    for path in sorted(paths):
+        model = load_model(path)
+        if model.table in models:
+            raise ModelError(f"{model.table} is made by two files: {models[model.table].path.name} and {path}")
+        models[model.table] = model
+    try:
+        order = graphlib.TopologicalSorter({t: sorted(m.inputs & models.keys()) for t, m in models.items()})
+        return tuple(models[t] for t in order.static_order())
+    except graphlib.CycleError as error:
+        raise ModelError(f"models depend on each other in a circle: {' → '.join(error.args[1])}") from None
+
+
+def render(model: Model, restrict: Callable[[str], str | None]) -> str:
+    """The model's SQL over the lake. `restrict` gives, for an input, a condition on its rows or None."""
+    tree = sqlglot.parse_one(model.sql, read="duckdb")
+
+    def replace(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Table) or node.db not in _PHYSICAL:
+            return node
+        physical = exp.table_(node.name, db=node.db, catalog=LAKE, quoted=True)
+        condition = restrict(f"{node.db}.{node.name}")
+        if condition is None:
+            physical.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name)))
+            result: exp.Expression = physical
+        else:
+            subquery = exp.select("*").from_(physical).where(condition, dialect="duckdb").subquery()
+            subquery.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name)))
+            result = subquery
+        for key in ("joins", "pivots", "laterals"):
+            if node.args.get(key):
+                result.set(key, node.args[key])
+        return result
+
+    return tree.transform(replace).sql(dialect="duckdb")
+
+
+def column_lineage(model: Model, schema: dict[str, dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """Output column → the (table, column) pairs it is made from. `schema` holds the columns of each input table."""
+    from sqlglot.lineage import lineage
+
+    nested: dict[str, Any] = {}
+    for table, columns in schema.items():
+        db, _, name = table.partition(".")
+        nested.setdefault(db, {})[name] = columns
+    found: dict[str, list[tuple[str, str]]] = {}
+    for column in model.head.columns:
+        try:
+            node = lineage(column, model.sql, schema=nested, dialect="duckdb")
+        except (sqlglot.errors.SqlglotError, ValueError, KeyError):
+            continue
+        leaves = {
+            (f"{leaf.source.db}.{leaf.source.name}", leaf.name.rpartition(".")[2])
+            for leaf in node.walk()
+            if not leaf.downstream and isinstance(leaf.source, exp.Table)
+        }
+        found[column] = sorted(leaves)
+    return found

@@ -1,0 +1,137 @@
+"""The tables of `ops` and `quarantine`: what was tried, what came of it, and which rows were set aside.
+
+All are append-only: the state of a partition is its newest outcome. Does not belong here: writing them (`lake.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+import polars as pl
+
+Status = Literal[
+    "diterima",  # a new version of the partition was committed
+    "tidak_berubah",  # the same content as the version that is there
+    "kosong",  # the agency has nothing for this date, and that is a valid answer
+    "diblokir",  # a critical check failed, errored or was missing; the old version stays
+    "cakupan_kurang",  # a later pull brought less than what is there; the old version stays
+    "gagal_tarik",  # the pull failed after its retries
+    "gagal_baca",  # what came could not be read
+]
+
+GOOD: frozenset[str] = frozenset({"diterima", "tidak_berubah", "kosong"})
+
+TABLES: dict[str, dict[str, str]] = {
+    "ops.hasil": {
+        "run_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "partisi": "VARCHAR",
+        "status": "VARCHAR",
+        "alasan": "VARCHAR",
+        "rincian": "VARCHAR",
+        "asal": "VARCHAR",
+        "ditarik": "BIGINT",
+        "diterima": "BIGINT",
+        "dikarantina": "BIGINT",
+        "digest_masukan": "VARCHAR",
+        "digest_isi": "VARCHAR",
+        "muatan": "VARCHAR[]",
+        "profil": "VARCHAR",
+        "kontrak": "VARCHAR",
+        "mulai": "TIMESTAMPTZ",
+        "selesai": "TIMESTAMPTZ",
+    },
+    "ops.pemeriksaan": {
+        "run_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "partisi": "VARCHAR",
+        "pemeriksaan": "VARCHAR",
+        "jenis": "VARCHAR",
+        "tingkat": "VARCHAR",
+        "beratnya": "VARCHAR",
+        "hasil": "VARCHAR",
+        "jumlah_gagal": "BIGINT",
+        "rincian": "VARCHAR",
+        "waktu": "TIMESTAMPTZ",
+    },
+    "ops.versi_model": {
+        "model": "VARCHAR",
+        "partisi": "VARCHAR",
+        "digest_masukan": "VARCHAR",
+        "digest_isi": "VARCHAR",
+        "jumlah_baris": "BIGINT",
+        "run_id": "VARCHAR",
+        "waktu": "TIMESTAMPTZ",
+    },
+    "quarantine.baris": {
+        "run_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "partisi": "VARCHAR",
+        "muatan": "VARCHAR",
+        "baris": "INTEGER",
+        "kolom": "VARCHAR",
+        "alasan": "VARCHAR",
+        "rincian": "VARCHAR",
+        "isi": "VARCHAR",
+        "waktu": "TIMESTAMPTZ",
+    },
+}
+
+COMMENTS = {
+    "ops.hasil": "Satu baris per upaya dan partisi: apa yang ditarik, diterima, dikarantina, dan mengapa",
+    "ops.pemeriksaan": "Putusan setiap pemeriksaan per partisi: lulus, gagal, galat",
+    "ops.versi_model": "Versi setiap partisi model dan masukan yang membentuknya",
+    "quarantine.baris": "Baris yang ditolak, dengan alasan dan muatan asalnya; kolom pribadi disamarkan",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt did to one partition of one dataset. `partisi` is an ISO date or `semua`."""
+
+    run_id: str
+    dataset: str
+    partisi: str
+    status: Status
+    mulai: datetime
+    selesai: datetime
+    alasan: str = ""
+    rincian: str = ""
+    asal: str = ""
+    ditarik: int = 0
+    diterima: int = 0
+    dikarantina: int = 0
+    digest_masukan: str = ""
+    digest_isi: str = ""
+    muatan: tuple[str, ...] = ()
+    profil: Mapping[str, Any] = field(default_factory=dict)
+    kontrak: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status in GOOD
+
+    def record(self) -> dict[str, Any]:
+        """The row of `ops.hasil`."""
+        row = {name: getattr(self, name) for name in TABLES["ops.hasil"]}
+        return row | {
+            "muatan": list(self.muatan),
+            "profil": orjson.dumps(dict(self.profil), default=str).decode(),
+            "rincian": self.rincian[:2000],
+        }
+
+
+_POLARS = {
+    "VARCHAR": pl.String(),
+    "BIGINT": pl.Int64(),
+    "INTEGER": pl.Int32(),
+    "VARCHAR[]": pl.List(pl.String),
+    "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
+}
+
+
+def frame(table: str, records: list[dict[str, Any]]) -> pl.DataFrame:
+    """Records as a frame with exactly the table's columns and types."""
+    return pl.DataFrame(records, schema={name: _POLARS[sql] for name, sql in TABLES[table].items()}, orient="row")

@@ -1,0 +1,1 @@
+"""PIHPS Nasional of Bank Indonesia: daily consumer prices of food by market, city and province."""

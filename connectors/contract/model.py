@@ -174,7 +174,7 @@ class Expectation:
     description: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """A dataset's contract. `digest` changes whenever anything in its file does."""
 

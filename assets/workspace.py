@@ -1,0 +1,119 @@
+"""All that a run works with, opened once a process: archive, keys, lake, checks, agencies and their addresses.
+
+Belongs here: opening and closing. Does not belong here: reading the environment (the application does), pulling.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.archive import Archive
+from connectors.contract import Contract
+from connectors.keys import KeyStore, hash_key, load_or_create_master
+from connectors.registry import Registry
+from warehouse.checks import Checker
+from warehouse.duck import LakeConfig
+from warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from connectors.http import HttpClient
+    from connectors.read.regions import RegionTable
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an agency answers in this run, and with which values of the province."""
+
+    url: str
+    params: Mapping[str, Any]
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """Bounds of one exchange with an agency, in seconds and bytes."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    total: float = 120.0
+    attempts: int = 5
+    max_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass
+class Workspace:
+    """Everything opened late: definitions load without it, and a read-only command opens only what it needs."""
+
+    home: Path
+    registry: Registry
+    lake_config: LakeConfig
+    endpoint: Callable[[str], Endpoint]
+    secret: Callable[[str], str | None]
+    today: date
+    wilayah: Path
+    master_key: bytes | None = None
+    limits: HttpLimits = HttpLimits()
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    shared_models: Path = Path(__file__).resolve().parents[1] / "warehouse" / "models"
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @cached_property
+    def keys(self) -> KeyStore:
+        master = self.master_key or load_or_create_master(self.home / "keys" / "induk.key")
+        return KeyStore(self.home / "keys", master)
+
+    @cached_property
+    def hash_key(self) -> bytes:
+        return hash_key(self.home / "keys")
+
+    @cached_property
+    def archive(self) -> Archive:
+        return Archive(self.home / "archive", self.keys)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.lake_config)
+
+    @cached_property
+    def checker(self) -> Checker:
+        checker = Checker(docs=self.home / "docs" / "pemeriksaan")
+        checker.start()
+        return checker
+
+    @cached_property
+    def regions(self) -> "RegionTable":
+        from connectors.read.regions import RegionTable
+
+        return RegionTable.from_csv(self.wilayah)
+
+    def http(self, contract: Contract) -> "HttpClient":
+        """An HTTP client bound to the agency's address."""
+        from connectors.http import HttpClient
+
+        agency = self.registry.agencies[contract.agency]
+        endpoint = self.endpoint(contract.agency)
+        known = [value for name in agency.secrets if (value := self.secret(name))]
+        return HttpClient(
+            endpoint.url,
+            connect_timeout=self.limits.connect,
+            read_timeout=self.limits.read,
+            total_deadline=self.limits.total,
+            max_retries=self.limits.attempts - 1,
+            max_response_bytes=self.limits.max_bytes,
+            rate=endpoint.rate,
+            secrets=known,
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("checker", "lake"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()

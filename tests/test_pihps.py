@@ -7,16 +7,21 @@ import statistics
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
+import orjson
 import polars as pl
 import pytest
 import requests
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
 
 import connectors.pihps.sandbox as stand_in
 from connectors.api import Payload, PayloadError, PullContext, Window
 from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.http import HttpClient, PullError
 from connectors.pihps.connector import FEEDS
 from connectors.sandbox import World, build_app, in_thread
 from tests.support.shape import assert_same_shape
@@ -45,9 +50,14 @@ needs_real_series = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def base() -> Iterator[str]:
+def server() -> Iterator[str]:
     with in_thread(build_app(World(today=TODAY), [("pihps", stand_in)])) as url:
-        yield f"{url}/pihps/WebSite/TabelHarga"
+        yield url
+
+
+@pytest.fixture(scope="module")
+def base(server: str) -> str:
+    return f"{server}/pihps/WebSite/TabelHarga"
 
 
 @pytest.fixture(scope="module")
@@ -194,25 +204,29 @@ def test_every_answer_is_labelled_as_made_up(base: str) -> None:
 
 
 class Recorder:
-    """Stands where the pipeline's context stands and keeps what a feed asks for."""
+    """Stands where the pipeline's context stands: asks over HTTP as it does and keeps what was asked."""
 
-    def __init__(self, dataset: str, today: date = TODAY) -> None:
+    def __init__(self, url: str, dataset: str, today: date = TODAY, window: Window | None = None) -> None:
         self.contract = contract(dataset)
-        self.window = Window(date(2026, 10, 1), TODAY)
+        self.window = window or Window(date(2026, 11, 12), TODAY)
         self.today = today
         self.params = load_agency(AGENCY).params
-        self.http = SimpleNamespace(base_url="http://127.0.0.1/pihps")
+        self.http = HttpClient(f"{url}/pihps", user_agent="uji", max_retries=1, backoff_base=0.01)
         self.asked: list[dict[str, Any]] = []
 
-    def fetch(self, method: str, path: str, **request: Any) -> Payload:
-        self.asked.append({"method": method, "path": path, **request})
-        return payload({"data": []}, **(request.get("meta") or {}))
+    def fetch(
+        self, method: str, path: str, *, slot: str, meta: Mapping[str, str] | None = None, **request: Any
+    ) -> Payload:
+        self.asked.append({"method": method, "path": path, "slot": slot, **request})
+        answer = self.http.request(method, path, **request)
+        return payload(orjson.loads(answer.body), **(meta or {}))
 
 
-def asked(dataset: str, today: date = TODAY) -> list[dict[str, Any]]:
-    recorder = Recorder(dataset, today)
-    list(FEEDS[dataset].pull(cast(PullContext, recorder)))
-    return recorder.asked
+def pulled(url: str, dataset: str, **given: Any) -> tuple[list[dict[str, Any]], list[Payload]]:
+    recorder = Recorder(url, dataset, **given)
+    with recorder.http:
+        payloads = list(FEEDS[dataset].pull(cast(PullContext, recorder)))
+    return recorder.asked, payloads
 
 
 @pytest.mark.parametrize(
@@ -225,25 +239,85 @@ def asked(dataset: str, today: date = TODAY) -> list[dict[str, Any]]:
         ("ref_pasar", 1),
     ],
 )
-def test_a_pull_asks_each_thing_once_for_the_whole_window(dataset: str, requests_made: int) -> None:
-    made = asked(dataset)
+def test_a_pull_asks_each_thing_once_for_the_whole_window(server: str, dataset: str, requests_made: int) -> None:
+    made, _ = pulled(server, dataset)
     assert len(made) == requests_made
     assert len({r["slot"] for r in made}) == requests_made
-    assert made == asked(dataset), "the same pull on the same day makes the same requests"
+    assert made == pulled(server, dataset)[0], "the same pull on the same day makes the same requests"
     assert all(r["headers"]["X-Requested-With"] == "XMLHttpRequest" for r in made)
+    assert all(r["headers"]["Referer"].startswith(f"{server}/pihps/TabelHarga/") for r in made)
     assert {r["params"]["_"] for r in made} == {"1795107600000"}, "00.00 WIB of the business day, in ms"
-    assert made != asked(dataset, TODAY - timedelta(days=1))
+    assert made != pulled(server, dataset, today=TODAY - timedelta(days=1))[0]
 
 
-def test_grid_requests_carry_the_documented_parameters() -> None:
-    market, region = asked("harga_pangan_pasar")[13], asked("harga_pangan_wilayah")[0]
+def test_grid_requests_carry_the_documented_parameters(server: str) -> None:
+    market, region = pulled(server, "harga_pangan_pasar")[0][13], pulled(server, "harga_pangan_wilayah")[0][0]
     documented = json.loads((GOLDEN / "harga_pangan_pasar/cabai_keriting_medan/meta.json").read_text())["request"]
     assert market["path"] == documented["url"]
     assert set(market["params"]) - {"_"} == set(documented["params"])
     assert market["params"]["comcat_id"] == "com_14"
-    assert (market["params"]["start_date"], market["params"]["end_date"]) == ("2026-10-01", "2026-11-20")
+    assert (market["params"]["start_date"], market["params"]["end_date"]) == ("2026-11-12", "2026-11-20")
     assert region["params"]["comcat_id"].split(",") == [f"com_{n}" for n in range(1, 22)]
     assert (region["params"]["province_id"], region["params"]["regency_id"]) == ("2", "")
+
+
+def test_what_is_pulled_covers_markets_regions_and_goods(server: str) -> None:
+    frames = {dataset: pl.concat(read(dataset, p) for p in pulled(server, dataset)[1]) for dataset in FEEDS}
+    markets, regions = frames["harga_pangan_pasar"], frames["harga_pangan_wilayah"]
+    assert set(markets["name"]) == set(MARKETS)
+    assert markets["kode_komoditas"].n_unique() == 21
+    assert markets["tanggal"].n_unique() == regions["tanggal"].n_unique() == 7
+    kinds = regions.group_by("tingkat", "jenis_barang").agg(pl.col("kode_barang").n_unique()).rows()
+    assert sorted(kinds) == [
+        (tingkat, jenis, count)
+        for tingkat in ("kota", "provinsi")
+        for jenis, count in (("kategori", 10), ("komoditas", 21))
+    ]
+    assert frames["ref_wilayah"].filter(pl.col("kode_bps").is_not_null()).select(
+        "tingkat", "name", "kode_bps"
+    ).rows() == [
+        ("provinsi", "Sumatera Utara", "12"),
+        ("kota", "Kota Medan", "1275"),
+    ]
+    assert frames["ref_pasar"]["name"].to_list() == MARKETS
+    assert frames["ref_komoditas"].height == 31
+
+
+def odd_agency(**answers: Any) -> Starlette:
+    """PIHPS as it is, but for some calls."""
+
+    def fixed(body: Any) -> Any:
+        async def answer(request: Request) -> Response:
+            return JSONResponse(body)
+
+        return answer
+
+    base = "/pihps/WebSite/TabelHarga"
+    usual = build_app(World(today=TODAY), [("pihps", stand_in)])
+    return Starlette(
+        routes=[*(Route(f"{base}/{call}", fixed(body)) for call, body in answers.items()), Mount("/", usual)]
+    )
+
+
+def test_an_id_that_names_another_place_stops_the_pull_of_grids_without_names() -> None:
+    moved = {"data": [{"id": 4, "name": "Kota Binjai"}, {"id": 9, "name": "Kota Medan"}]}
+    with (
+        in_thread(odd_agency(GetRefRegency=moved)) as url,
+        pytest.raises(PullError, match=r"'Kota Binjai'.*'Kota Medan'") as stopped,
+    ):
+        pulled(url, "harga_pangan_wilayah")
+    assert stopped.value.reason_code == "wilayah_berubah"
+
+
+def test_silence_is_an_error_on_a_weekday_and_an_error_message_never_a_day_without_prices() -> None:
+    saturday = Window(date(2026, 11, 14), date(2026, 11, 15))
+    with in_thread(odd_agency(GetGridDataDaerah={"data": []}, GetGridDataKomoditas={"message": "galat"})) as url:
+        assert len(pulled(url, "harga_pangan_wilayah", window=saturday)[1]) == 2
+        with pytest.raises(PullError, match="not a single row") as silent:
+            pulled(url, "harga_pangan_wilayah")
+        with pytest.raises(PullError, match="without a list") as refused:
+            pulled(url, "harga_pangan_pasar")
+    assert (silent.value.reason_code, refused.value.reason_code) == ("jawaban_kosong", "galat_dalam_200")
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -285,13 +359,13 @@ def test_an_unknown_good_keeps_its_name_as_its_code_for_the_check_to_refuse() ->
 @pytest.mark.parametrize(
     ("rows", "unknown", "code"),
     [
-        ([{"no": 1, "level": 1, "20/11/2026": "1,000"}], ("data.nama",), "kolom_hilang"),
-        ([{"no": 1, "name": "Beras", "20/11/2026": "1,000"}], (), "kolom_hilang"),
-        ([{"no": 1, "name": "Beras", "level": "satu", "20/11/2026": "1,000"}], (), "level_tak_dikenal"),
-        ([{"no": 1, "name": "Beras", "level": 4, "20/11/2026": "1,000"}], (), "level_tak_dikenal"),
-        ([{"no": 1, "name": "Beras", "level": 1}], ("data.20-11-2026",), "kolom_hilang"),
-        ([["Beras", 1]], (), "amplop_berubah"),
-        ({"message": "galat"}, (), "amplop_berubah"),
+        ([{"no": 1, "level": 1, "20/11/2026": "1,000"}], ("data.nama",), "bidang_hilang"),
+        ([{"no": 1, "name": "Beras", "20/11/2026": "1,000"}], (), "bidang_hilang"),
+        ([{"no": 1, "name": "Beras", "level": "satu", "20/11/2026": "1,000"}], (), "tingkat_baris_tidak_dikenal"),
+        ([{"no": 1, "name": "Beras", "level": 4, "20/11/2026": "1,000"}], (), "tingkat_baris_tidak_dikenal"),
+        ([{"no": 1, "name": "Beras", "level": 1}], ("data.20-11-2026",), "bidang_hilang"),
+        ([["Beras", 1]], (), "baris_bukan_objek"),
+        ({"message": "galat"}, (), "baris_tidak_ditemukan"),
     ],
 )
 @pytest.mark.parametrize("dataset", ["harga_pangan_pasar", "harga_pangan_wilayah"])

@@ -1,27 +1,22 @@
-"""How PIHPS is asked and how its wide grids become rows.
+"""How PIHPS is asked: which calls, for which window and places, and which answers are errors.
 
-A grid has one column a date (`DD/MM/YYYY`) and prices as text with comma thousands. `level` means two things:
-in `GetGridDataDaerah` 1 is a category and 2 a commodity; in `GetGridDataKomoditas` 1 is the province, 2 a city and
-3 a market (0, where it occurs, the whole country). A cell of `-` or nothing is the grid's way to say that there is
-no observation: it becomes no row. Does not belong here: types and ranges (the contracts), the ids of goods (`kode.py`).
+Does not belong here: reading the answers (`grid.py`), types and ranges (the contracts), the ids of goods (`kode.py`),
+the ids of places (`agency.yaml`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import orjson
-import polars as pl
 
-from connectors.api import Feed, Payload, PayloadError, PullContext
-from connectors.contract import Contract
-from connectors.pihps.kode import KODE_MENURUT_NAMA, KOMODITAS
+from connectors.api import Feed, Payload, PullContext
+from connectors.http_errors import PermanentAnswer, PullError, RetryableAnswer, expect_json
+from connectors.pihps.grid import answer_rows, read_pasar, read_ref_pasar, read_ref_wilayah, read_wilayah, text_of
+from connectors.pihps.kode import KOMODITAS
 
 API = "/WebSite/TabelHarga"
 HARIAN = "1"
-_JENIS_BARANG = {1: "kategori", 2: "komoditas"}
-
-Row = dict[str, Any]
 
 
 def _headers(ctx: PullContext, page: str) -> dict[str, str]:
@@ -55,8 +50,35 @@ def _grid_params(ctx: PullContext, comcat: str, regency_id: object) -> dict[str,
     }
 
 
+def expect_rows(body: bytes) -> None:
+    """Every call of PIHPS answers an object with a list `data`; anything else inside a 200 is an error."""
+    expect_json(body)
+    try:
+        rows = answer_rows(body)
+    except orjson.JSONDecodeError as error:
+        raise RetryableAnswer(f"not JSON: {error}", "bukan_json") from None
+    if rows is None:
+        raise RetryableAnswer("200 without a list 'data'")
+
+
+def _refuse_silence(ctx: PullContext, payloads: Iterable[Payload]) -> Iterator[Payload]:
+    # One grid may be empty (a commodity that a city does not sell). On a weekday even a holiday has its rows, with
+    # "-" in each cell: a pull in which every grid is empty says that the service is out of order.
+    silent = any(day.weekday() < 5 for day in ctx.window.days())
+    for payload in payloads:
+        silent = silent and not answer_rows(payload.body)
+        yield payload
+    if silent:
+        window = f"{ctx.window.start} to {ctx.window.end} (its history begins in mid-2017)"
+        raise PullError("jawaban_kosong", f"PIHPS gave not a single row for {window}")
+
+
 def pull_pasar(ctx: PullContext) -> Iterator[Payload]:
     """One request a city and commodity for the whole window: the answer itself names city and markets."""
+    return _refuse_silence(ctx, _fetch_pasar(ctx))
+
+
+def _fetch_pasar(ctx: PullContext) -> Iterator[Payload]:
     for kota in ctx.params["kota"]:
         for barang in KOMODITAS:
             params = _grid_params(ctx, barang.kode, kota["id"])
@@ -67,11 +89,48 @@ def pull_pasar(ctx: PullContext) -> Iterator[Payload]:
                 params={**params, "showKota": "true", "showPasar": "true"},
                 headers=_headers(ctx, "PasarTradisionalKomoditas"),
                 meta={"kode_komoditas": barang.kode, "kode_bps": str(kota["kode_bps"])},
+                expect=expect_rows,
             )
 
 
 def pull_wilayah(ctx: PullContext) -> Iterator[Payload]:
-    """One request a region for the whole window. The answer does not say which region it is of: `meta` does."""
+    """One request a region for the whole window. The answer does not say which region it is of: `meta` does.
+
+    Before that PIHPS is asked whether the configured ids still have the configured names.
+    """
+    _confirm_names(ctx)
+    return _refuse_silence(ctx, _fetch_wilayah(ctx))
+
+
+def _confirm_names(ctx: PullContext) -> None:
+    provinsi = ctx.params["provinsi"]
+    regency = {"price_type_id": str(ctx.params["price_type_id"]), "ref_prov_id": str(provinsi["id"])}
+    calls: tuple[tuple[str, dict[str, str], list[Any]], ...] = (
+        ("GetRefProvince", {}, [provinsi]),
+        ("GetRefRegency", regency, ctx.params["kota"]),
+    )
+    for call, params, places in calls:
+
+        def expect(body: bytes, call: str = call, places: list[Any] = places) -> None:
+            expect_rows(body)
+            rows = [row for row in answer_rows(body) or () if isinstance(row, dict)]
+            named = {text_of(row.get("id")): text_of(row.get("name")).strip() for row in rows}
+            for place in places:
+                found = named.get(str(place["id"]))
+                if found is None or found.casefold() != str(place["nama"]).casefold():
+                    reason = f"id {place['id']} is {found!r} in {call} and {place['nama']!r} in agency.yaml"
+                    raise PermanentAnswer(reason, "wilayah_berubah")
+
+        ctx.http.request(
+            "GET",
+            f"{API}/{call}",
+            params={**params, "_": _cache_buster(ctx)},
+            headers=_headers(ctx, "PasarTradisionalDaerah"),
+            expect=expect,
+        )
+
+
+def _fetch_wilayah(ctx: PullContext) -> Iterator[Payload]:
     comcat = ",".join(barang.kode for barang in KOMODITAS)
     provinsi = ctx.params["provinsi"]
     regions = [("provinsi", "", provinsi), *(("kota", kota["id"], kota) for kota in ctx.params["kota"])]
@@ -83,6 +142,7 @@ def pull_wilayah(ctx: PullContext) -> Iterator[Payload]:
             params=_grid_params(ctx, comcat, regency_id),
             headers=_headers(ctx, "PasarTradisionalDaerah"),
             meta={"tingkat": tingkat, "kode_bps": str(place["kode_bps"]), "nama_wilayah": str(place["nama"])},
+            expect=expect_rows,
         )
 
 
@@ -94,6 +154,7 @@ def _reference(ctx: PullContext, call: str, slot: str, params: Mapping[str, Any]
         params={**params, "_": _cache_buster(ctx)},
         headers=_headers(ctx, "PasarTradisionalDaerah"),
         meta=meta,
+        expect=expect_rows,
     )
 
 
@@ -135,126 +196,6 @@ def pull_ref_pasar(ctx: PullContext) -> Iterator[Payload]:
             {"ref_regency_id": str(kota["id"]), "price_type_id": str(ctx.params["price_type_id"])},
             {"kode_kota_pihps": str(kota["id"]), "kode_bps": str(kota["kode_bps"]), "kota": str(kota["nama"])},
         )
-
-
-def _rows(payload: Payload) -> list[Row]:
-    try:
-        body = orjson.loads(payload.body)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"jawaban bukan JSON: {error}", "bukan_json") from None
-    rows = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise PayloadError("jawaban tidak memuat daftar 'data'", "amplop_berubah")
-    return rows
-
-
-def _need(row: Row, key: str, payload: Payload) -> Any:
-    if key not in row:
-        unknown = f"; kunci yang tidak dikenal: {', '.join(payload.unknown_fields)}" if payload.unknown_fields else ""
-        raise PayloadError(f"kunci '{key}' tidak ada pada baris tabel{unknown}", "kolom_hilang")
-    return row[key]
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _level(row: Row, payload: Payload) -> int:
-    level = _need(row, "level", payload)
-    if isinstance(level, bool) or not str(level).strip().isdigit():
-        raise PayloadError(f"level '{level}' bukan bilangan bulat", "level_tak_dikenal")
-    return int(level)
-
-
-def _name(row: Row, payload: Payload) -> str:
-    return _text(_need(row, "name", payload))
-
-
-def _cells(row: Row, missing: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """(date key, price text) of a grid row, without the cells that hold no observation."""
-    for key, value in row.items():
-        if key.count("/") == 2 and value is not None and str(value).strip() not in missing:
-            yield key, str(value)
-
-
-def _missing_marks(contract: Contract) -> frozenset[str]:
-    return frozenset(contract.column("harga").ext.kosong)
-
-
-def _refuse_lost_dates(rows: list[Row], payload: Payload) -> None:
-    # A weekend has rows without dates. Dates under another spelling look the same once the allow-list has cut them.
-    if payload.unknown_fields and rows and not any(key.count("/") == 2 for row in rows for key in row):
-        unknown = ", ".join(payload.unknown_fields)
-        raise PayloadError(f"tidak ada kolom tanggal DD/MM/YYYY; kunci yang tidak dikenal: {unknown}", "kolom_hilang")
-
-
-def _frame(columns: tuple[str, ...], records: Sequence[tuple[str, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(records, schema=dict.fromkeys(columns, pl.String()), orient="row")
-
-
-def read_pasar(payload: Payload, contract: Contract) -> pl.DataFrame:
-    """Level-3 rows of `GetGridDataKomoditas`, one row a market and date.
-
-    Columns: tanggal (DD/MM/YYYY), kode_bps, kota (the level-2 row above), name (the market), kode_komoditas, harga.
-    Raises PayloadError when a market stands under no city, or the grid is not one.
-    """
-    rows, missing = _rows(payload), _missing_marks(contract)
-    _refuse_lost_dates(rows, payload)
-    kode_bps, komoditas = payload.meta["kode_bps"], payload.meta["kode_komoditas"]
-    records: list[tuple[str, ...]] = []
-    kota = ""
-    for row in rows:
-        level, name = _level(row, payload), _name(row, payload)
-        if level == 2:
-            kota = name
-        elif level == 3:
-            if not kota.strip():
-                raise PayloadError(f"pasar '{name}' tidak berada di bawah satu kota pun", "induk_hilang")
-            records.extend((tanggal, kode_bps, kota, name, komoditas, harga) for tanggal, harga in _cells(row, missing))
-        elif level in (0, 1):
-            kota = ""
-        else:
-            raise PayloadError(f"level {level} tidak dikenal pada GetGridDataKomoditas", "level_tak_dikenal")
-    return _frame(("tanggal", "kode_bps", "kota", "name", "kode_komoditas", "harga"), records)
-
-
-def read_wilayah(payload: Payload, contract: Contract) -> pl.DataFrame:
-    """Rows of `GetGridDataDaerah`, one row a category or commodity and date.
-
-    Columns: tanggal (DD/MM/YYYY), tingkat, kode_bps, nama_wilayah, jenis_barang, kode_barang, name, harga. The id of a
-    name that PIHPS has not had so far is the name itself: the contract's check sends such rows to quarantine.
-    """
-    rows, missing = _rows(payload), _missing_marks(contract)
-    _refuse_lost_dates(rows, payload)
-    place = (payload.meta["tingkat"], payload.meta["kode_bps"], payload.meta["nama_wilayah"])
-    records: list[tuple[str, ...]] = []
-    for row in rows:
-        level, name = _level(row, payload), _name(row, payload)
-        if level not in _JENIS_BARANG:
-            raise PayloadError(f"level {level} tidak dikenal pada GetGridDataDaerah", "level_tak_dikenal")
-        jenis = _JENIS_BARANG[level]
-        kode = KODE_MENURUT_NAMA.get((jenis, name.strip()), name)
-        records.extend((tanggal, *place, jenis, kode, name, harga) for tanggal, harga in _cells(row, missing))
-    columns = ("tanggal", "tingkat", "kode_bps", "nama_wilayah", "jenis_barang", "kode_barang", "name", "harga")
-    return _frame(columns, records)
-
-
-def read_ref_wilayah(payload: Payload, contract: Contract) -> pl.DataFrame:
-    """Regions with the BPS code that the configuration declares for their id; others have none."""
-    declared: dict[str, str] = orjson.loads(payload.meta["padanan_bps"])
-    tingkat, induk = payload.meta["tingkat"], payload.meta["kode_induk"]
-    records = []
-    for row in _rows(payload):
-        kode = _text(_need(row, "id", payload)).strip()
-        records.append((tingkat, kode, _name(row, payload), induk, declared.get(kode, "")))
-    return _frame(("tingkat", "id", "name", "kode_induk_pihps", "kode_bps"), records)
-
-
-def read_ref_pasar(payload: Payload, contract: Contract) -> pl.DataFrame:
-    """Markets of one city."""
-    place = (payload.meta["kode_kota_pihps"], payload.meta["kota"], payload.meta["kode_bps"])
-    records = [(_text(_need(row, "id", payload)), _name(row, payload), *place) for row in _rows(payload)]
-    return _frame(("id", "name", "kode_kota_pihps", "kota", "kode_bps"), records)
 
 
 FEEDS: dict[str, Feed] = {

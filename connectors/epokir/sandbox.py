@@ -2,10 +2,10 @@
 
 Belongs here: the HTTP side. Does not belong here: the proposals (`usulan_tiruan.py`, `catatan_tiruan.py`).
 
-Paths and envelopes of the login and of the list are SIPD's; the body of a 401 is assumed. A token is a real JWT
-(HS256, signed with a secret of this module) and is good for a few list requests or some minutes, whichever ends
-first, so that every full pull lives through an expiry. The demo values that log in here, and nowhere else:
-`DEMO` by the names of the settings.
+The login's paths, the headers and the envelope are SIPD's; the path of the list and the body of a 401 are assumed.
+A token is a real JWT (HS256, signed with a secret of this module) and is good for a few list requests or some
+minutes, whichever ends first, so that every full pull lives through an expiry. `DEMO_SECRETS` log in here, and
+nowhere else.
 """
 
 import base64
@@ -24,11 +24,12 @@ from starlette.routing import Route
 from connectors.epokir.catatan_tiruan import catatan
 from connectors.sandbox import World, form_of
 
-DEMO = {
+DEMO_SECRETS = {
     "SSP_EPOKIR_PENGGUNA": "pengguna-tiruan",
     "SSP_EPOKIR_SANDI": "sandi-tiruan",
     "SSP_EPOKIR_API_KEY": "kunci-tiruan",
 }
+"""By the names of the settings; a stand-in is asked with these when nothing else is set."""
 
 PERMINTAAN_PER_TOKEN = 3
 DETIK_PER_TOKEN = 600
@@ -112,7 +113,7 @@ def routes(world: World) -> list[Route]:
 
     async def daftar(request: Request) -> Response:
         klaim = _klaim(request.headers.get("x-access-token", ""))
-        if request.headers.get("x-api-key") != DEMO["SSP_EPOKIR_API_KEY"]:
+        if request.headers.get("x-api-key") != DEMO_SECRETS["SSP_EPOKIR_API_KEY"]:
             return _tolak(401, "X-Api-Key tidak dikenal")
         if klaim is None:
             return _tolak(401, "Token Expired")
@@ -131,7 +132,10 @@ def routes(world: World) -> list[Route]:
 
 
 def _dikenal(form: dict[str, str]) -> bool:
-    return (form.get("username"), form.get("password")) == (DEMO["SSP_EPOKIR_PENGGUNA"], DEMO["SSP_EPOKIR_SANDI"])
+    return (form.get("username"), form.get("password")) == (
+        DEMO_SECRETS["SSP_EPOKIR_PENGGUNA"],
+        DEMO_SECRETS["SSP_EPOKIR_SANDI"],
+    )
 
 
 def _halaman(world: World, form: dict[str, str]) -> Response:

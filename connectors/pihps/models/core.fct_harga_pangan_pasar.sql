@@ -5,18 +5,18 @@ description: >-
 grain: Satu baris per tanggal, pasar dan komoditas
 partition: tanggal
 columns:
-  tanggal: {description: Tanggal pemantauan (WIB)., classification: public}
-  kode_bps: {description: Kode BPS kabupaten/kota letak pasar., classification: public}
-  kode_kemendagri: {description: "Kode Kemendagri kabupaten/kota letak pasar, misalnya 12.71; selalu teks.", classification: public}
-  kode_pasar: {description: Kunci core.dim_pasar; kosong bila pasar belum ada dalam rujukan., classification: public}
-  pasar: {description: Nama pasar menurut PIHPS., classification: public}
-  kode_komoditas: {description: Kunci core.dim_komoditas; kosong bila belum ada padanan exact., classification: public}
-  kode_sumber: {description: Id komoditas PIHPS (com_1 sampai com_21)., classification: public}
-  tingkat_harga: {description: Selalu eceran., classification: public}
-  harga: {description: Harga eceran., satuan: Rp/kg, classification: public}
-  satuan: {description: Satuan harga., classification: public}
-  sumber: {description: Sumber harga., classification: public}
-  asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: public}
+  tanggal: {description: Tanggal pemantauan (WIB)., classification: internal}
+  kode_bps: {description: Kode BPS kabupaten/kota letak pasar., classification: internal}
+  kode_kemendagri: {description: "Kode Kemendagri kabupaten/kota letak pasar, misalnya 12.71; selalu teks.", classification: internal}
+  kode_pasar: {description: Kunci core.dim_pasar; kosong bila pasar belum ada dalam rujukan., classification: internal}
+  pasar: {description: Nama pasar menurut PIHPS., classification: internal}
+  kode_komoditas: {description: Kunci core.dim_komoditas; kosong bila belum ada padanan exact., classification: internal}
+  kode_sumber: {description: Id komoditas PIHPS (com_1 sampai com_21)., classification: internal}
+  tingkat_harga: {description: Selalu eceran., classification: internal}
+  harga: {description: Harga eceran., satuan: Rp/kg, classification: internal}
+  satuan: {description: Satuan harga., classification: internal}
+  sumber: {description: Sumber harga., classification: internal}
+  asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: internal}
 --- */
 SELECT
     h.tanggal,

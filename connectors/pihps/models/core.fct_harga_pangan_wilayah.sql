@@ -5,20 +5,20 @@ description: >-
 grain: Satu baris per tanggal, tingkat, wilayah dan barang (kategori atau komoditas)
 partition: tanggal
 columns:
-  tanggal: {description: Tanggal pemantauan (WIB)., classification: public}
-  tingkat: {description: provinsi atau kota., classification: public}
-  kode_bps: {description: Kode BPS wilayah., classification: public}
-  kode_kemendagri: {description: "Kode Kemendagri wilayah, misalnya 12.71; selalu teks.", classification: public}
-  nama_wilayah: {description: Nama wilayah menurut PIHPS., classification: public}
-  jenis_barang: {description: "kategori (rata-rata komoditasnya) atau komoditas.", classification: public}
-  kode_komoditas: {description: Kunci core.dim_komoditas; kosong bila belum ada padanan exact., classification: public}
-  kode_sumber: {description: "Id PIHPS, cat_1 sampai cat_10 atau com_1 sampai com_21.", classification: public}
-  nama_barang: {description: Nama menurut PIHPS., classification: public}
-  tingkat_harga: {description: Selalu eceran., classification: public}
-  harga: {description: Rata-rata harga eceran., satuan: Rp/kg, classification: public}
-  satuan: {description: Satuan harga., classification: public}
-  sumber: {description: Sumber harga., classification: public}
-  asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: public}
+  tanggal: {description: Tanggal pemantauan (WIB)., classification: internal}
+  tingkat: {description: provinsi atau kota., classification: internal}
+  kode_bps: {description: Kode BPS wilayah., classification: internal}
+  kode_kemendagri: {description: "Kode Kemendagri wilayah, misalnya 12.71; selalu teks.", classification: internal}
+  nama_wilayah: {description: Nama wilayah menurut PIHPS., classification: internal}
+  jenis_barang: {description: "kategori (rata-rata komoditasnya) atau komoditas.", classification: internal}
+  kode_komoditas: {description: Kunci core.dim_komoditas; kosong bila belum ada padanan exact., classification: internal}
+  kode_sumber: {description: "Id PIHPS, cat_1 sampai cat_10 atau com_1 sampai com_21.", classification: internal}
+  nama_barang: {description: Nama menurut PIHPS., classification: internal}
+  tingkat_harga: {description: Selalu eceran., classification: internal}
+  harga: {description: Rata-rata harga eceran., satuan: Rp/kg, classification: internal}
+  satuan: {description: Satuan harga., classification: internal}
+  sumber: {description: Sumber harga., classification: internal}
+  asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: internal}
 --- */
 SELECT
     h.tanggal,

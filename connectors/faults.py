@@ -79,9 +79,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.fault_rows import FaultError
-from connectors.fault_wire import FAULTS, TRANSPORT, Answer, Exchange
-
-__all__ = ["SEEDED", "TRANSPORT", "FaultBook", "FaultError", "FaultMiddleware", "Rule", "control_routes"]
+from connectors.fault_wire import FAULTS, Answer, Exchange
 
 SEEDED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("429_detik", {"detik": 0}),

@@ -19,8 +19,6 @@ import contextlib
 import csv
 import email
 import hashlib
-import importlib
-import importlib.util
 import os
 import random
 import select
@@ -45,7 +43,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.faults import TRANSPORT, FaultBook, FaultMiddleware, control_routes
+from connectors.fault_wire import TRANSPORT
+from connectors.faults import FaultBook, FaultMiddleware, control_routes
+from connectors.registry import import_part
 
 LABEL = "X-SSP-Asal"
 """Response header that says where an answer comes from: `tiruan` (made up) or `ulangan` (replayed)."""
@@ -111,25 +111,11 @@ def discover(roots: Sequence[Path]) -> list[tuple[str, ModuleType]]:
                 continue
             if kode in found:
                 raise ValueError(f"agency {kode!r} exists twice: {found[kode].__file__} and {path}")
-            module = _import_agency(path)
+            module = import_part(path.parent, "sandbox")
             if not (hasattr(module, "routes") or hasattr(module, "files")):
                 raise ValueError(f"{path} offers neither routes(world) nor files(world, start, end)")
             found[kode] = module
     return sorted(found.items())
-
-
-def _import_agency(path: Path) -> ModuleType:
-    folder = path.parent
-    if folder.parent == CONNECTORS:
-        return importlib.import_module(f"connectors.{folder.name}.sandbox")
-    # A package of its own name, so that modules of the folder can import each other relatively.
-    package = f"_agency_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
-    if package not in sys.modules:
-        spec = importlib.util.spec_from_loader(package, None, is_package=True)
-        assert spec is not None
-        spec.submodule_search_locations = [str(folder)]
-        sys.modules[package] = importlib.util.module_from_spec(spec)
-    return importlib.import_module(f"{package}.sandbox")
 
 
 class _Label:

@@ -19,13 +19,14 @@ SHAPE_MARK = "_salah_bentuk"
 
 
 def wire_names(contract: Contract) -> tuple[str, ...]:
-    """Names that the source itself delivers, in the contract's order."""
-    return tuple(c.wire for c in contract.columns if not c.ext.turunan)
+    """Names that the source itself delivers, each once, in the contract's order."""
+    return tuple(dict.fromkeys(c.wire for c in contract.columns if not c.ext.turunan))
 
 
 def required_names(contract: Contract) -> tuple[str, ...]:
     """Of these, the names that every row must have (its value may be null)."""
-    return tuple(c.wire for c in contract.columns if not c.ext.turunan and not c.ext.opsional)
+    declared = (c.wire for c in contract.columns if not c.ext.turunan and not c.ext.opsional)
+    return tuple(dict.fromkeys(declared))
 
 
 def refuse_missing(missing: Iterable[str], unexpected: Collection[str], where: str) -> None:

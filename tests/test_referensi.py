@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from connectors.contract import Contract, load_contract
+from tests.support.acuan import load_references, memory_lake, reference_contracts
 from warehouse.modelling import find_models, load_model, render
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,24 +21,11 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def contracts() -> list[Contract]:
-    return [load_contract(path) for path in sorted(FOLDER.glob("*.odcs.yaml"))]
-
-
 @pytest.fixture(scope="module")
 def lake() -> Iterator[duckdb.DuckDBPyConnection]:
     """The reference tables as their contracts type them, in a database that stands for the lake."""
-    con = duckdb.connect()
-    con.execute("ATTACH ':memory:' AS lake; USE lake; CREATE SCHEMA source; CREATE SCHEMA core")
-    for contract in contracts():
-        assert contract.ext.berkas is not None
-        assert contract.ext.berkas.berkas
-        fields = ", ".join(f'CAST("{c.wire}" AS {c.sql_type}) AS "{c.name}"' for c in contract.columns)
-        path = FOLDER / contract.ext.berkas.berkas
-        con.execute(
-            f"CREATE TABLE source.{contract.table} AS SELECT {fields}, 'resmi' AS _asal "
-            f"FROM read_csv('{path}', header = true, all_varchar = true, nullstr = '')"
-        )
+    con = memory_lake()
+    load_references(con, "referensi")
     yield con
     con.close()
 
@@ -52,8 +39,10 @@ def build(con: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, object]]
 
 
 def test_every_reference_file_has_exactly_its_contract_columns_and_a_unique_key() -> None:
-    assert {c.dataset for c in contracts()} == {p.stem for p in (FOLDER / "reference").glob("*.csv")}
-    for contract in contracts():
+    assert {c.dataset for c in reference_contracts("referensi")} == {
+        p.stem for p in (FOLDER / "reference").glob("*.csv")
+    }
+    for contract in reference_contracts("referensi"):
         rows = rows_of(contract.dataset)
         assert list(rows[0]) == [c.wire for c in contract.columns], contract.id
         keys = [tuple(row[k] for k in contract.primary_key) for row in rows]

@@ -111,7 +111,7 @@ def test_all_documented_goods_of_the_three_sources_are_mapped() -> None:
         e for e in contract("panel_harga", "harga_pangan_kabkota").expectations if e.name == "komoditas_dikenal"
     )
     assert codes["panel_harga"] == set(known.kwargs["value_set"])
-    served = {name for _, name, _, _ in sp2kp_stand_in._VARIAN}
+    served = {row["nama"] for row in sp2kp_stand_in.Sp2kpTiruan(World(today=TODAY)).varian()}
     assert len(served) == 17
     assert served <= codes["sp2kp"]
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import requests
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 import connectors.sp2kp.sandbox as stand_in
 from connectors.api import MissingSecret, Payload, PayloadError, PullContext, Window
@@ -17,7 +21,7 @@ from connectors.contract import Contract, lint, load_agency, load_contract
 from connectors.http import HttpClient
 from connectors.http_errors import PullError
 from connectors.keys import KeyStore
-from connectors.pull import LivePull
+from connectors.pull import LivePull, allow_list
 from connectors.sandbox import World, build_app, in_thread
 from connectors.sp2kp.connector import FEEDS
 from tests.support.shape import assert_same_shape
@@ -184,9 +188,7 @@ def test_no_feed_ever_asks_the_address_that_leaks_personal_data(tmp_path: Path) 
     assert not any(nik.encode() in body for nik in niks for body in kept)
 
 
-def test_the_allow_list_would_cut_personal_data_before_it_is_written(tmp_path: Path) -> None:
-    from connectors.pull import allow_list
-
+def test_the_allow_list_would_cut_personal_data_before_it_is_written() -> None:
     row = {"variant_id": 1, "variant_nama": "Beras", "harga": 1, "petugas": {"nik": "1299990101700001"}, "nik": "1"}
     cut = allow_list(contract("harga_pangan_kabkota")).cut(json.dumps({"data": [row]}).encode())
     assert b"nik" not in cut.body
@@ -200,18 +202,32 @@ def test_a_token_is_sent_only_when_it_is_asked_for(tmp_path: Path) -> None:
         with pytest.raises(PullError, match=r"SSP_SP2KP_TOKEN.*Kementerian Perdagangan") as refused:
             pull(f"{url}/sp2kp", tmp_path / "salah", secrets={"SSP_SP2KP_TOKEN": "basi"})
         assert "basi" not in str(refused.value)
-        payloads = pull(f"{url}/sp2kp", tmp_path / "ada", secrets={"SSP_SP2KP_TOKEN": stand_in.TOKEN})
+        payloads = pull(f"{url}/sp2kp", tmp_path / "ada", secrets=stand_in.DEMO_SECRETS)
     assert len(payloads) == 33
-    assert stand_in.TOKEN not in repr([p.request for p in payloads])
+    assert stand_in.DEMO_SECRETS["SSP_SP2KP_TOKEN"] not in repr([p.request for p in payloads])
 
 
-@pytest.mark.parametrize("body", [{"data": None}, {"message": "galat"}, [], {"status": "error", "data": []}])
-def test_an_answer_without_rows_is_an_error_and_not_an_empty_day(body: Any) -> None:
-    from connectors.http_errors import AnswerProblem
-    from connectors.sp2kp import connector
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"data": None}, "galat_dalam_200"),
+        ({"message": "galat"}, "galat_dalam_200"),
+        ([], "galat_dalam_200"),
+        ({"status": "error", "data": []}, "galat_dalam_200"),
+        (None, "bukan_json"),
+    ],
+)
+def test_an_answer_without_rows_is_an_error_and_not_an_empty_day(tmp_path: Path, body: Any, code: str) -> None:
+    async def broken(_: Request) -> Response:
+        return Response(b"{rusak}" if body is None else json.dumps(body).encode(), media_type="application/json")
 
-    with pytest.raises(AnswerProblem):
-        connector._expect_rows(json.dumps(body).encode())
+    kept = [route for route in stand_in.routes(World(today=TODAY)) if route.path != PRICES]
+    with (
+        in_thread(Starlette(routes=[*kept, Route(PRICES, broken, methods=["POST"])])) as url,
+        pytest.raises(PullError) as failed,
+    ):
+        pull(url, tmp_path)
+    assert failed.value.reason_code == code
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from starlette.routing import Route
 from connectors.komoditas.tiruan import HargaTiruan
 from connectors.sandbox import World, form_of
 
-TOKEN = "token-tiruan"  # noqa: S105
-"""Token that stand-ins ask for; no secret."""
+DEMO_SECRETS = {"SSP_SP2KP_TOKEN": "token-tiruan"}
+"""What this stand-in asks for; no secrets."""
 
 _VARIAN = (
     # id, name, parent, unit. Ids that no source names start at 901.
@@ -193,7 +193,7 @@ def routes(world: World) -> list[Route]:
 
     async def perbandingan(request: Request) -> Response:
         calls["generate-perbandingan-harga"] += 1
-        if world.seed % 2 == 0 and request.headers.get("authorization") != f"Bearer {TOKEN}":
+        if world.seed % 2 == 0 and request.headers.get("authorization") != f"Bearer {DEMO_SECRETS['SSP_SP2KP_TOKEN']}":
             return _json({"status": "error", "message": "Unauthorized"}, 401)
         form = await form_of(request)
         hari, pembanding = (_tanggal(form.get(k, "")) for k in ("tanggal", "tanggal_pembanding"))

@@ -362,8 +362,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"--replay {given.replay} is no folder")
     if given.tied:
         _end_with_parent()
-    if given.max_lifetime > 0:
-        _end_after(given.max_lifetime)
     roots = given.root or [CONNECTORS]
     world = World(
         today=given.today or datetime.now(WIB).date(),
@@ -372,7 +370,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         reference=reference_reader((*roots, CONNECTORS)),
     )
     app = build_app(world, discover(roots), faults=FaultBook(seed=given.faults))
-    serve(app, given.port, ready=lambda url: print(url, flush=True))
+
+    def ready(url: str) -> None:
+        print(url, flush=True)
+        if given.max_lifetime > 0:
+            _end_after(given.max_lifetime)
+
+    serve(app, given.port, ready=ready)
 
 
 if __name__ == "__main__":

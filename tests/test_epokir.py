@@ -205,7 +205,7 @@ def test_the_tokens_are_signed_and_a_forged_one_is_refused() -> None:
 
 def page_of(url: str, **form: object) -> requests.Response:
     """A page asked for as a browser does, multipart."""
-    token = sandbox._buat_token("2027")
+    token = sandbox._buat_token("2027", 12)
     fields = {"id_daerah": 12, "tahun": 2027, "draw": 1, "start": 0, "length": 500} | form
     return requests.post(
         f"{url}{LIST}",

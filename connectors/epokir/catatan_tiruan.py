@@ -27,10 +27,13 @@ def catatan(world: World, tahun: int) -> tuple[bytes, ...]:
     """The records listed for a budget year on `world.today`, each as JSON, by rising id_usulan."""
     usulan = semua(world, tahun)
     ada = bisect_right([u.dibuat for u in usulan], world.today)
-    return tuple(orjson.dumps(_catatan(u, n, tahun, world.today)) for n, u in enumerate(usulan[:ada], 1))
+    wilayah = world.reference("referensi", "wilayah")
+    daerah = next(r["nama"] for r in wilayah if r["jenis"] == "provinsi")
+    umum = {"nama_daerah": daerah, "tahun_anggaran": tahun}
+    return tuple(orjson.dumps(_catatan(u, n, world.today) | umum) for n, u in enumerate(usulan[:ada], 1))
 
 
-def _catatan(u: Usulan, nomor: int, tahun: int, hari_ini: date) -> dict[str, Any]:
+def _catatan(u: Usulan, nomor: int, hari_ini: date) -> dict[str, Any]:
     gugur = u.gugur is not None and u.gugur <= hari_ini
     batas = min(hari_ini, u.gugur) if u.gugur is not None else hari_ini
     selesai = bisect_right(u.jadwal, batas)
@@ -72,7 +75,6 @@ def _catatan(u: Usulan, nomor: int, tahun: int, hari_ini: date) -> dict[str, Any
         "koefisien": f"{u.volume} {u.giat.satuan}",
         "lokus_usulan": u.tempat.nama,
         "masalah": "" if nomor % 50 == 21 else f"{u.giat.masalah} di {u.tempat.nama}",
-        "nama_daerah": "Provinsi Sumatera Utara",
         "nama_skpd": f"{nama_skpd} " if nomor % 50 == 7 else nama_skpd,
         "nama_user": f"Operator Tiruan {nomor % 12 + 1}",
         "nik": f"129999{nomor:010d}",
@@ -94,7 +96,6 @@ def _catatan(u: Usulan, nomor: int, tahun: int, hari_ini: date) -> dict[str, Any
         "detail_gagasan": f"Kamus usulan {u.id_kamus}" if nomor % 5 == 0 else None,
         "id_program": 1400 + u.id_kamus if rkpd else 0,
         "id_sub_bl": 80_000 + nomor if rkpd else 0,
-        "tahun_anggaran": tahun,
         "active": 1,
         "update_at": _instan(terakhir, u.detik),
     }

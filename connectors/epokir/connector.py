@@ -62,7 +62,7 @@ def _expect_page(body: bytes) -> None:
         raise RetryableAnswer("the answer has no number under data.recordsFiltered")
 
 
-class _Session:
+class _Access:
     """A login that renews itself. Raises PullError when SIPD refuses the login or a token just given."""
 
     def __init__(self, ctx: PullContext, tahun: int) -> None:
@@ -138,10 +138,10 @@ def pull_usulan(ctx: PullContext) -> Iterator[Payload]:
     """
     tahun = int(ctx.params.get("tahun_anggaran") or ctx.today.year + 1)
     length = int(ctx.params["panjang_halaman"])
-    session, guard = _Session(ctx, tahun), PageGuard(f"usulan pokir {tahun}")
+    access, guard = _Access(ctx, tahun), PageGuard(f"usulan pokir {tahun}")
     rows: list[Any] = []
     while not guard.pages or (rows and not guard.complete):
-        payload = session.page(guard.rows, length)
+        payload = access.page(guard.rows, length)
         page = orjson.loads(payload.body)["data"]
         rows = page["data"]
         ids = [row["id_usulan"] for row in rows if isinstance(row, dict) and row.get("id_usulan") is not None]

@@ -14,6 +14,7 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.contract import load_agency
 from connectors.epokir.catatan_tiruan import catatan
 from connectors.sandbox import World, form_of
 
@@ -39,7 +41,6 @@ _RAHASIA_JWT = b"tiruan"
 _PERAN = {
     "id_user": 9001,
     "id_pegawai": 9001,
-    "id_daerah": 12,
     "id_skpd": 402,
     "kode_skpd": "4.02.0.00.0.00.01.0000",
     "nama_skpd": "Sekretariat DPRD",
@@ -56,11 +57,11 @@ def _tanda(isi: str) -> str:
     return _b64(hmac.new(_RAHASIA_JWT, isi.encode(), hashlib.sha256).digest())
 
 
-def _buat_token(tahun: str) -> str:
+def _buat_token(tahun: str, daerah: int) -> str:
     kini = int(time.time())
     klaim = {
         "id_user": _PERAN["id_user"],
-        "id_daerah": _PERAN["id_daerah"],
+        "id_daerah": daerah,
         "id_level": _PERAN["id_role"],
         "tahun": tahun,
         "iat": kini,
@@ -95,21 +96,23 @@ def _bilangan(form: dict[str, str], nama: str, baku: int) -> int | None:
 
 
 def routes(world: World) -> list[Route]:
-    """SIPD's login in two steps and the list of proposals."""
+    """SIPD's login in two steps and the list of proposals, for the province that agency.yaml names."""
+    params = load_agency(Path(__file__).parent).params
+    daerah = int(params["id_daerah"])
     terpakai: OrderedDict[str, int] = OrderedDict()
 
     async def pre_login(request: Request) -> Response:
         form = await form_of(request)
         if not _dikenal(form):
             return _tolak(401, "Username atau password salah")
-        return _jawab([_PERAN])
+        return _jawab([{**_PERAN, "id_daerah": daerah}])
 
     async def login(request: Request) -> Response:
         form = await form_of(request)
         if not _dikenal(form) or form.get("id_role") != str(_PERAN["id_role"]):
             return _tolak(401, "Username atau password salah")
         tahun = form.get("tahun", "")
-        return _jawab({"token": _buat_token(tahun), "refresh_token": _buat_token(tahun)})
+        return _jawab({"token": _buat_token(tahun, daerah), "refresh_token": _buat_token(tahun, daerah)})
 
     async def daftar(request: Request) -> Response:
         klaim = _klaim(request.headers.get("x-access-token", ""))
@@ -122,12 +125,15 @@ def routes(world: World) -> list[Route]:
             terpakai.popitem(last=False)
         if kali > PERMINTAAN_PER_TOKEN:
             return _tolak(401, "Token Expired")
-        return _halaman(world, await form_of(request))
+        form = await form_of(request)
+        if _bilangan(form, "id_daerah", 0) != klaim["id_daerah"]:
+            return _tolak(422, "id_daerah bukan milik pengguna ini")
+        return _halaman(world, form)
 
     return [
         Route("/auth/auth/pre-login", pre_login, methods=["POST"]),
         Route("/auth/auth/login", login, methods=["POST"]),
-        Route("/api/pokir/usulan/listByTahun", daftar, methods=["POST"]),
+        Route(str(params["jalur_usulan"]), daftar, methods=["POST"]),
     ]
 
 
@@ -141,9 +147,9 @@ def _dikenal(form: dict[str, str]) -> bool:
 def _halaman(world: World, form: dict[str, str]) -> Response:
     """One DataTables page by id_usulan, rising or falling; `search[value]` is looked for in the activity's text."""
     tahun, start = _bilangan(form, "tahun", 0), _bilangan(form, "start", 0)
-    length, daerah = _bilangan(form, "length", 10), _bilangan(form, "id_daerah", 0)
-    if tahun is None or start is None or length is None or daerah != _PERAN["id_daerah"] or not 2018 <= tahun <= 2100:
-        return _tolak(422, "id_daerah, tahun, start atau length tidak sah")
+    length = _bilangan(form, "length", 10)
+    if tahun is None or start is None or length is None or not 2018 <= tahun <= 2100:
+        return _tolak(422, "tahun, start atau length tidak sah")
     semua = catatan(world, tahun)
     cari = form.get("search[value]", "").strip().casefold()
     cocok = [c for c in semua if not cari or cari in orjson.loads(c)["giat_teks"].casefold()]

@@ -100,7 +100,7 @@ def _baris(
     acak = f"{rng.getrandbits(80):020X}"
     akhir = "1990-01-01" if baru else akhir_pkb.isoformat()
     return (
-        f'{{"no_urut_trn":"{urutan:05d}","nopol":"{plat}","no_rangka":"MH{acak[:15]}","no_mesin":"{acak[9:]}",'
+        f'{{"no_urut_trn":"{urutan:05d}","nopol":"{plat}","no_rangka":"MH{acak[:15]}","no_mesin":"TM{acak[11:]}",'
         f'"nm_pemilik":"{pemilik[int(rng.random() * len(pemilik))]}","kd_lokasi":"{upt[0]}",'
         f'"tg_bayar":"{tanggal.isoformat()}","tg_akhir_pkb":"{akhir}",{bagian},'
         f'"grand_total":"{tiruan.rupiah(total)}"}}'

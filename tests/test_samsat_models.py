@@ -1,0 +1,187 @@
+"""Samsat's rows in the warehouse: what does not add up is set aside, the rest is counted by receiver and by formula."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import orjson
+import polars as pl
+import pytest
+
+from connectors.contract import Contract, lint, load_contract
+from connectors.read.conform import conform
+from connectors.read.regions import RegionTable
+from connectors.samsat.connector import FEEDS
+from connectors.samsat.sandbox import pembayaran
+from connectors.sandbox import World
+from tests.support.reading import make_payload
+
+ROOT = Path(__file__).resolve().parents[1]
+AGENCY = ROOT / "connectors" / "samsat"
+GOLDEN = ROOT / "tests" / "golden" / "samsat"
+TODAY = date(2026, 11, 20)
+KOMPONEN = [
+    f"{pajak}_{sifat}"
+    for pajak in ("pkb", "opsen_pkb", "bbnkb", "opsen_bbnkb", "swdkllj")
+    for sifat in ("pokok", "denda")
+] + ["pnbp_stnk", "pnbp_tnkb"]
+
+
+def contract(dataset: str) -> Contract:
+    return load_contract(AGENCY / f"{dataset}.odcs.yaml")
+
+
+def reference(name: str) -> list[dict[str, str]]:
+    with (AGENCY / f"reference/{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def read(body: bytes) -> pl.DataFrame:
+    """Typed payments of a page."""
+    ours = contract("pembayaran_pkb")
+    payload = make_payload(body, asal="tiruan")
+    regions = RegionTable.from_csv(ROOT / "connectors/referensi/reference/wilayah.csv")
+    raw = FEEDS["pembayaran_pkb"].read(payload, ours)
+    result = conform(raw, ours, payload=payload, regions=regions, hash_key=b"k" * 32, today=TODAY)
+    assert result.rejected.is_empty()
+    return result.rows
+
+
+@pytest.fixture(scope="module")
+def typed() -> pl.DataFrame:
+    """A whole day of the stand-in."""
+    rows = b",".join(body for _, body in pembayaran(World(today=TODAY), TODAY))
+    return read(b'{"data":{"rincian":[' + rows + b"]}}")
+
+
+def rules(typed: pl.DataFrame) -> dict[str, pl.Series]:
+    """Result of each row rule on the rows."""
+    with duckdb.connect() as con:
+        con.register("baris", typed.to_arrow())
+        return {
+            r.nama: con.execute(f"SELECT coalesce(({r.sql}), true) AS v FROM baris").pl()["v"]
+            for r in contract("pembayaran_pkb").ext.aturan_baris
+        }
+
+
+def test_contracts_are_without_fault_and_each_pulled_one_has_a_feed() -> None:
+    paths = sorted(AGENCY.glob("*.odcs.yaml"))
+    assert lint(paths) == []
+    pulled_here = {p.name.removesuffix(".odcs.yaml") for p in paths} - {"upt", "tarif", "penerima"}
+    assert set(FEEDS) == pulled_here
+    assert not any(c.classification == "public" for c in contract("pembayaran_pkb").columns)
+
+
+def test_few_payments_do_not_add_up_and_exactly_those_are_set_aside(typed: pl.DataFrame) -> None:
+    parts = sum((typed[c].cast(pl.Decimal(20, 2)) for c in KOMPONEN[1:]), typed[KOMPONEN[0]].cast(pl.Decimal(20, 2)))
+    verdicts = rules(typed)
+    assert verdicts["jumlah_bagian_sama_dengan_total"].to_list() == (parts == typed["total"]).to_list()
+    share = 1 - cast(float, verdicts["jumlah_bagian_sama_dengan_total"].mean())
+    assert 0 < share < 0.006
+    for name, verdict in verdicts.items():
+        if name != "jumlah_bagian_sama_dengan_total":
+            assert verdict.all(), name
+    assert typed.height == len(pembayaran(World(today=TODAY), TODAY)), "nothing is dropped or merged"
+
+
+def test_a_wrong_surcharge_is_noted_and_the_delivered_amount_stays() -> None:
+    page = orjson.loads((GOLDEN / "pembayaran_pkb/satu_halaman/payload.json").read_bytes())
+    row = page["data"]["rincian"][1]
+    row["opsen"]["pokok"], row["grand_total"] = "Rp 939.710", "Rp 3.053.137,4"
+    rows = read(orjson.dumps(page))
+    verdicts = rules(rows)
+    assert verdicts["opsen_66_persen_pkb"].to_list() == [True, False, True]
+    assert verdicts["jumlah_bagian_sama_dengan_total"].all()
+    assert rows["opsen_pkb_pokok"][1] == Decimal("939710.00")
+    assert next(r for r in contract("pembayaran_pkb").ext.aturan_baris if "opsen_66" in r.nama).tingkat == "catat"
+
+
+def test_payments_of_both_regimes_pass_the_rules_on_the_day_of_the_change() -> None:
+    body = (GOLDEN / "pembayaran_pkb/pergantian_rezim/payload.json").read_bytes()
+    verdicts = rules(read(body))
+    assert all(v.all() for v in verdicts.values()), verdicts
+
+
+def test_the_upt_cover_all_regions_under_their_right_names_and_medan_has_two() -> None:
+    with (ROOT / "connectors/referensi/reference/wilayah.csv").open() as file:
+        names = {w["kode_bps"]: w["nama"] for w in csv.DictReader(file) if len(w["kode_bps"]) == 4}
+    upt = reference("upt")
+    assert {u["kode_bps"] for u in upt} == set(names)
+    assert all(names[u["kode_bps"]] == u["nama_wilayah"] for u in upt)
+    assert {k: n for k, n in Counter(u["kode_bps"] for u in upt).items() if n > 1} == {"1275": 2}
+
+
+def test_every_component_has_one_receiver_and_only_the_provinces_own_counts() -> None:
+    rows = reference("penerima")
+    assert [r["komponen"] for r in rows if r["komponen"] in KOMPONEN] == [r["komponen"] for r in rows]
+    assert {r["komponen"] for r in rows} == set(KOMPONEN)
+    own = {r["komponen"] for r in rows if r["masuk_pad_provinsi"] == "true"}
+    assert own == {"pkb_pokok", "pkb_denda", "bbnkb_pokok", "bbnkb_denda"}
+    assert own == {r["komponen"] for r in rows if r["penerima"] == "provinsi"}
+
+
+@pytest.fixture
+def lake(typed: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The models of the folder on one day of the stand-in."""
+    with duckdb.connect() as con:
+        con.execute("CREATE SCHEMA source; CREATE SCHEMA core")
+        frames = {"pembayaran_pkb": typed}
+        for name in ("upt", "tarif", "penerima"):
+            raw = pl.DataFrame(reference(name)).with_columns(pl.all().replace("", None))
+            frames[name] = conform(
+                raw, contract(name), payload=make_payload(asal="resmi"), regions=None, hash_key=b"k", today=TODAY
+            ).rows
+        for name, frame in frames.items():
+            con.register("isi", frame.to_arrow())
+            con.execute(f"CREATE TABLE source.samsat__{name} AS FROM isi")
+        con.execute(
+            "CREATE TABLE core.dim_wilayah AS SELECT kode_bps, 'K' || kode_bps AS kode_kemendagri, nama_wilayah AS nama"
+            " FROM source.samsat__upt GROUP BY ALL"
+        )
+        for model in ("dim_upt", "fct_penerimaan_pkb", "fct_uji_rumus_pkb"):
+            sql = (AGENCY / f"models/core.{model}.sql").read_text().split("--- */")[1]
+            con.execute(f"CREATE TABLE core.{model} AS {sql}")
+        yield con
+
+
+def test_revenue_by_receiver_is_the_sum_of_the_payments(lake: duckdb.DuckDBPyConnection, typed: pl.DataFrame) -> None:
+    def value(sql: str) -> Any:
+        row = lake.execute(sql).fetchone()
+        assert row
+        return row[0]
+
+    pad = sum(sum(typed[c]) for c in ("pkb_pokok", "pkb_denda", "bbnkb_pokok", "bbnkb_denda"))
+    assert value("SELECT sum(nilai) FROM core.fct_penerimaan_pkb WHERE masuk_pad_provinsi") == pad
+    everything = sum(sum(typed[c]) for c in KOMPONEN)
+    assert value("SELECT sum(nilai) FROM core.fct_penerimaan_pkb") == everything
+    assert value("SELECT count(DISTINCT kode_bps) FROM core.fct_penerimaan_pkb") == 33
+    assert value("SELECT count(DISTINCT nama_upt) FROM core.fct_penerimaan_pkb WHERE kode_bps = '1275'") == 2
+    assert value("SELECT string_agg(DISTINCT asal_data, ',') FROM core.fct_penerimaan_pkb") == "tiruan"
+    keys = "tanggal, kode_upt, jenis_kendaraan, komponen, asal_data"
+    assert value(f"SELECT count(*) - count(DISTINCT ({keys})) FROM core.fct_penerimaan_pkb") == 0
+
+
+def test_delivered_amounts_agree_with_the_formula_and_a_deviation_is_counted(lake: duckdb.DuckDBPyConnection) -> None:
+    tested, whole, bad, gap, basis = lake.execute(
+        "SELECT sum(jumlah_diuji), sum(jumlah_pembayaran), sum(jumlah_menyimpang), sum(selisih), max(dasar_tarif)"
+        " FROM core.fct_uji_rumus_pkb"
+    ).fetchall()[0]
+    assert 0.8 * whole < tested <= whole
+    assert bad == 0
+    assert abs(gap) < whole, "only the rounding to cents"
+    assert basis == "asumsi"
+    lake.execute(
+        "UPDATE source.samsat__pembayaran_pkb SET pkb_pokok = pkb_pokok + 2"
+        " WHERE kode_upt = '02' AND nomor_transaksi = '00001'"
+    )
+    sql = (AGENCY / "models/core.fct_uji_rumus_pkb.sql").read_text().split("--- */")[1]
+    found = lake.execute(f"SELECT kode_upt, jumlah_menyimpang FROM ({sql}) WHERE jumlah_menyimpang > 0").fetchall()
+    periods = lake.execute(
+        "SELECT jumlah_periode FROM source.samsat__pembayaran_pkb WHERE kode_upt = '02' AND nomor_transaksi = '00001'"
+    ).fetchall()[0][0]
+    assert found == ([("02", 1)] if periods == 1 else [])

@@ -300,15 +300,17 @@ def running(
             process.communicate()
 
 
-def write_inbox(world: World, roots: Sequence[Path], inbox: Path, start: date, end: date) -> list[Path]:
+def write_inbox(
+    world: World, roots: Sequence[Path], inbox: Path, start: date, end: date, *, skip: Sequence[str] = ()
+) -> list[Path]:
     """Drop each agency's files of the dates start..end into <inbox>/<kode>/tiruan/; gives the paths written.
 
     A file appears whole or not at all (temporary name, then rename); one with the same bytes is left alone.
-    Raises ValueError for a name that leaves the folder.
+    `skip` names the agencies whose real office fills its inbox. Raises ValueError for a name that leaves the folder.
     """
     written: list[Path] = []
     for kode, module in discover(roots):
-        if not hasattr(module, "files"):
+        if kode in skip or not hasattr(module, "files"):
             continue
         folder = inbox / kode / "tiruan"
         for name, body in module.files(world, start, end):

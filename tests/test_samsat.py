@@ -1,15 +1,13 @@
 """Samsat: the stand-in speaks the golden format, a day is pulled page by page, personal fields become hashes."""
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import polars as pl
@@ -17,17 +15,16 @@ import pytest
 import requests
 
 import connectors.samsat.sandbox as stand_in
-from connectors.api import MissingSecret, Payload, PullContext, Window
+from connectors.api import MissingSecret, Payload, Window
 from connectors.contract import Contract, load_agency, load_contract
 from connectors.faults import FaultBook
-from connectors.http import HttpClient
 from connectors.http_errors import PullError
 from connectors.paging import PagingRestart
-from connectors.pull import LivePull
-from connectors.read.conform import Conformed, conform
+from connectors.read.conform import Conformed, conform_many
 from connectors.read.regions import RegionTable
 from connectors.samsat.connector import FEEDS, KUNCI
 from connectors.sandbox import World, build_app, in_thread
+from tests.support.asking import Asking
 from tests.support.reading import make_payload
 from tests.support.shape import assert_same_shape
 
@@ -160,34 +157,19 @@ def test_plates_follow_the_rules_of_region_and_kind(friday: list[dict[str, Any]]
 # --- asking and reading ----------------------------------------------------------------------------------------------
 
 
-def live(
+def pulled(
     url: str, dataset: str, window: Window, secrets: dict[str, str] | None = None, **params: Any
-) -> tuple[LivePull, PullContext]:
-    """A pull whose archive only hashes what it is given."""
-    kept = SimpleNamespace(add=lambda body, **_: hashlib.sha256(body).hexdigest())
+) -> list[Payload]:
     known = {KUNCI: stand_in.KUNCI} if secrets is None else secrets
-    pull = LivePull(
-        contract=contract(dataset), window=window, today=TODAY, params=load_agency(AGENCY).params | params,
-        inbox=ROOT, http=HttpClient(url, user_agent="uji", sleep=lambda _: None, max_retries=2),
-        archive=cast(Any, kept), secrets=known.get,
-    )  # fmt: skip
-    return pull, cast(PullContext, pull)
-
-
-def pulled(url: str, dataset: str, window: Window, **more: Any) -> list[Payload]:
-    return list(FEEDS[dataset].pull(live(url, dataset, window, **more)[1]))
+    asking = Asking(url, contract(dataset), window, params=load_agency(AGENCY).params | params, secrets=known)
+    return list(FEEDS[dataset].pull(asking.context()))
 
 
 def conformed(payloads: list[Payload], dataset: str) -> Conformed:
     regions = RegionTable.from_csv(ROOT / "connectors/referensi/reference/wilayah.csv")
-    parts = [
-        conform(
-            FEEDS[dataset].read(p, contract(dataset)), contract(dataset),
-            payload=p, regions=regions, hash_key=b"k" * 32, today=TODAY,
-        )
-        for p in payloads
-    ]  # fmt: skip
-    return Conformed(pl.concat(p.rows for p in parts), pl.concat(p.rejected for p in parts))
+    ours = contract(dataset)
+    parts = [(p, FEEDS[dataset].read(p, ours)) for p in payloads]
+    return conform_many(parts, ours, regions=regions, hash_key=b"k" * 32, today=TODAY)
 
 
 @pytest.fixture(scope="module")

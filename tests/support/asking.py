@@ -1,0 +1,54 @@
+"""A pull context for tests of one feed against its stand-in: real HTTP and the contract's cut, without an archive."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+from connectors.api import MissingSecret, Payload, PullContext, Window
+from connectors.contract import Contract
+from connectors.http import HttpClient
+from connectors.pull import allow_list
+
+
+class Asking:
+    """Gives what a feed's `pull` asks for, cut by the contract; see `connectors.api.PullContext`."""
+
+    def __init__(
+        self,
+        url: str,
+        contract: Contract,
+        window: Window,
+        *,
+        params: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        self.contract, self.window, self.today = contract, window, window.end
+        self.params = params or {}
+        self._secrets = secrets or {}
+        self.http = HttpClient(url, user_agent="uji", sleep=lambda _: None, max_retries=2)
+
+    def secret(self, name: str) -> str:
+        if name not in self._secrets:
+            raise MissingSecret(name)
+        return self._secrets[name]
+
+    def fetch(
+        self, method: str, path: str, *, slot: str, meta: Mapping[str, str] | None = None, **request: Any
+    ) -> Payload:
+        answer = self.http.request(method, path, **request)
+        cut = allow_list(self.contract).cut(answer.body)
+        return Payload(
+            body=cut.body,
+            sha256=hashlib.sha256(cut.body).hexdigest(),
+            slot=slot,
+            meta=meta or {},
+            request={"method": method, "path": path, "params": dict(request.get("params") or {})},
+            status=answer.status,
+            headers=answer.headers,
+            fetched_at=answer.fetched_at,
+            asal=answer.asal,
+            unknown_fields=cut.unknown_fields,
+        )
+
+    def context(self) -> PullContext:
+        return cast(PullContext, self)

@@ -242,6 +242,18 @@ def test_a_row_that_lacks_a_nested_field_is_set_aside_and_a_page_without_it_is_r
         conformed([make_payload(orjson.dumps(page))], "pembayaran_pkb")
 
 
+def test_whole_rows_read_the_same_beside_a_faulty_one() -> None:
+    page = orjson.loads((GOLDEN / "pembayaran_pkb/satu_halaman/payload.json").read_bytes())
+    ours, read = contract("pembayaran_pkb"), FEEDS["pembayaran_pkb"].read
+    alone = read(make_payload(orjson.dumps(page)), ours)
+    page["data"]["rincian"].append({**page["data"]["rincian"][0], "pkb": None})
+    beside = read(make_payload(orjson.dumps(page)), ours)
+    assert beside.height == 4
+    assert beside.head(3).select(alone.columns).equals(alone)
+    assert alone.row(1, named=True)["njkb.bobot"] == "1.05"
+    assert alone["is_opsen"].to_list() == ["true"] * 3
+
+
 def test_personal_fields_are_hashes_and_one_plate_has_one_hash_however_it_is_typed(typed: pl.DataFrame) -> None:
     private = [c.name for c in contract("pembayaran_pkb").columns if c.classification == "private"]
     assert private == ["nopol_acak", "rangka_acak", "mesin_acak", "pemilik_acak"]

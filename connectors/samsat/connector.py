@@ -7,6 +7,8 @@ types and rules (the contracts), the formulas that check amounts (`rumus.py`).
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,7 +18,10 @@ from connectors.api import Feed, Payload, PayloadError, PullContext
 from connectors.contract import Contract
 from connectors.http_errors import RetryableAnswer, expect_json
 from connectors.paging import PageGuard
+from connectors.read.columns import wire_names
 from connectors.read.json_rows import NO_ROWS, NOT_A_ROW, NOT_JSON, read_json_rows
+
+_BOM = b"\xef\xbb\xbf"
 
 KUNCI = "SSP_SAMSAT_API_KEY"
 """Name of the secret that is sent as X-API-KEY."""
@@ -62,7 +67,7 @@ def _expect_success(body: bytes) -> None:
     """Refuse the error envelope that comes with 200, and what is no envelope at all."""
     expect_json(body)
     try:
-        berhasil = _STATUS.decode(body.removeprefix(b"\xef\xbb\xbf")).status
+        berhasil = _STATUS.decode(body.removeprefix(_BOM)).status
     except msgspec.ValidationError:
         raise RetryableAnswer("the answer is not the envelope {status, message, data}") from None
     except msgspec.DecodeError:
@@ -74,7 +79,7 @@ def _expect_success(body: bytes) -> None:
 def _expect_page(body: bytes) -> None:
     _expect_success(body)
     try:
-        _HALAMAN.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        _HALAMAN.decode(body.removeprefix(_BOM))
     except msgspec.ValidationError:
         raise RetryableAnswer("the page has no total or no list of rows under data") from None
 
@@ -127,10 +132,46 @@ def pull_pembayaran(ctx: PullContext) -> Iterator[Payload]:
             yield from _pages(ctx, tanggal, str(kode_upt))
 
 
-def _flat(row: Any) -> Any:
+@lru_cache(maxsize=8)
+def _page_type(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Decoder of a page whose rows have all of the names, a dotted one as an object with the part behind the dot."""
+    scalars = [(f"f{n}", Any) for n, name in enumerate(names) if "." not in name]
+    rename = {f"f{n}": name for n, name in enumerate(names) if "." not in name}
+    parents: dict[str, list[tuple[str, str]]] = {}
+    for n, name in enumerate(names):
+        if "." in name:
+            parent, _, leaf = name.partition(".")
+            parents.setdefault(parent, []).append((f"f{n}", leaf))
+    nested = []
+    for parent, leaves in parents.items():
+        inner = msgspec.defstruct("Bagian", [(f, Any) for f, _ in leaves], rename=dict(leaves), gc=False)
+        nested.append((parent, inner))
+    row = msgspec.defstruct("Baris", [*scalars, *nested], rename=rename, gc=False)
+    page = msgspec.defstruct("Isi", [("rincian", list[row])])  # type: ignore[valid-type]
+    return msgspec.json.Decoder(msgspec.defstruct("Halaman", [("data", page)]), float_hook=str)
+
+
+def _whole_rows(body: bytes, names: tuple[str, ...]) -> pl.DataFrame | None:
+    """The frame of a page whose rows are all as declared; None sends it to the way that marks what is not."""
+    try:
+        rows = _page_type(names).decode(body).data.rincian
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    columns = []
+    for n, name in enumerate(names):
+        parent, dot, _ = name.partition(".")
+        values = list(map(attrgetter(f"{parent}.f{n}" if dot else f"f{n}"), rows))
+        kinds = set(map(type, values))
+        if not kinds.isdisjoint((dict, list)):
+            return None
+        if not kinds <= {str, type(None)}:
+            values = [None if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in values]
+        columns.append(pl.Series(name, values, dtype=pl.String))
+    return pl.DataFrame(columns)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A row with its nested objects as dotted keys, one level deep: {"pkb": {"pokok": x}} → {"pkb.pokok": x}."""
-    if type(row) is not dict:
-        return row
     flat: dict[str, Any] = {}
     for key, value in row.items():
         if type(value) is dict:
@@ -146,16 +187,20 @@ def read_pembayaran(payload: Payload, contract: Contract) -> pl.DataFrame:
 
     Raises PayloadError when the body is not JSON, has no list of rows, or a required field is in no row.
     """
+    body = payload.body.removeprefix(_BOM)
+    whole = _whole_rows(body, wire_names(contract))
+    if whole is not None:
+        return whole
     try:
-        rows = _MENTAH.decode(payload.body.removeprefix(b"\xef\xbb\xbf")).data.rincian
+        rows = _MENTAH.decode(body).data.rincian
     except msgspec.ValidationError as error:
         raise PayloadError(f"{payload.slot}: no list of rows at 'data.rincian': {error}", NO_ROWS) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise PayloadError(f"{payload.slot}: not JSON: {error}", NOT_JSON) from None
     if not all(type(row) is dict for row in rows):
         raise PayloadError(f"{payload.slot}: a row is no object", NOT_A_ROW)
-    body = msgspec.json.encode({"data": {"rincian": [_flat(row) for row in rows]}})
-    return read_json_rows(replace(payload, body=body), contract)
+    flat = msgspec.json.encode({"data": {"rincian": [_flat(row) for row in rows]}})
+    return read_json_rows(replace(payload, body=flat), contract)
 
 
 def pull_target(ctx: PullContext) -> Iterator[Payload]:

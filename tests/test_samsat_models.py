@@ -17,7 +17,7 @@ from connectors.contract import Contract, lint, load_contract
 from connectors.read.conform import conform
 from connectors.read.regions import RegionTable
 from connectors.samsat.connector import FEEDS
-from connectors.samsat.sandbox import pembayaran
+from connectors.samsat.sandbox import pembayaran, target
 from connectors.sandbox import World
 from tests.support.reading import make_payload
 
@@ -131,8 +131,10 @@ def lake(typed: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute("CREATE SCHEMA source; CREATE SCHEMA core")
         frames = {"pembayaran_pkb": typed}
-        for name in ("upt", "tarif", "penerima"):
-            raw = pl.DataFrame(reference(name)).with_columns(pl.all().replace("", None))
+        targets = make_payload(orjson.dumps({"data": target(World(today=TODAY), 2026)}), asal="tiruan")
+        raws = {name: pl.DataFrame(reference(name)) for name in ("upt", "tarif", "penerima")}
+        raws["target_tahunan"] = FEEDS["target_tahunan"].read(targets, contract("target_tahunan"))
+        for name, raw in raws.items():
             frames[name] = conform(
                 raw, contract(name), payload=make_payload(asal="resmi"), regions=None, hash_key=b"k", today=TODAY
             ).rows
@@ -143,9 +145,8 @@ def lake(typed: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
             "CREATE TABLE core.dim_wilayah AS SELECT kode_bps, 'K' || kode_bps AS kode_kemendagri, nama_wilayah AS nama"
             " FROM source.samsat__upt GROUP BY ALL"
         )
-        for model in ("dim_upt", "fct_penerimaan_pkb", "fct_uji_rumus_pkb"):
-            sql = (AGENCY / f"models/core.{model}.sql").read_text().split("--- */")[1]
-            con.execute(f"CREATE TABLE core.{model} AS {sql}")
+        for path in sorted((AGENCY / "models").glob("core.*.sql")):
+            con.execute(f"CREATE TABLE {path.name.removesuffix('.sql')} AS {path.read_text().split('--- */')[1]}")
         yield con
 
 
@@ -185,3 +186,22 @@ def test_delivered_amounts_agree_with_the_formula_and_a_deviation_is_counted(lak
         "SELECT jumlah_periode FROM source.samsat__pembayaran_pkb WHERE kode_upt = '02' AND nomor_transaksi = '00001'"
     ).fetchall()[0][0]
     assert found == ([("02", 1)] if periods == 1 else [])
+
+
+def test_the_target_of_a_tax_meets_its_revenue_by_one_name(lake: duckdb.DuckDBPyConnection) -> None:
+    rows = lake.execute(
+        "SELECT t.kode_pajak, t.target, t.jumlah_hari, sum(p.nilai) FROM core.fct_target_pajak AS t"
+        " JOIN core.fct_penerimaan_pkb AS p ON p.jenis_pajak = t.kode_pajak AND p.masuk_pad_provinsi"
+        " GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    assert [(r[0], r[2]) for r in rows] == [("BBNKB", 365), ("PKB", 365)]
+    assert all(0.1 < revenue * 365 / goal < 2 for _, goal, _, revenue in rows), "a plausible day"
+
+
+def test_every_column_of_a_model_is_described_and_no_other(lake: duckdb.DuckDBPyConnection) -> None:
+    from warehouse.modelling import load_model
+
+    for path in sorted((AGENCY / "models").glob("core.*.sql")):
+        model = load_model(path)
+        found = [c[0] for c in lake.execute(f"SELECT * FROM {model.table} LIMIT 0").description or ()]
+        assert found == list(model.head.columns), path.name

@@ -22,7 +22,7 @@ from connectors.crashpoint import crashpoint
 from connectors.http_errors import PullError
 from connectors.paging import PagingRestart
 from connectors.pull import LivePull
-from connectors.read.conform import READER_VERSION, Staging
+from connectors.read.staging import READER_VERSION, Staging
 from warehouse import ops
 from warehouse.stage import Judged, Staged, content_digest, judge, split
 
@@ -165,7 +165,7 @@ class Ingest:
         ) as pull:
             context = LivePull(
                 contract=contract, window=window, today=ws.today,
-                params=ws.endpoint(contract.agency).params, inbox=ws.inbox, http=ws.http(contract),
+                params=ws.endpoint(contract.agency).params, inbox=ws.inbox, open_http=lambda: ws.http(contract),
                 archive=pull, secrets=ws.secret,
             )  # fmt: skip
             payloads: list[Payload] = []
@@ -207,9 +207,9 @@ class Ingest:
     def _states(self, contract: Contract, keys: Sequence[str]) -> dict[str, ops.Outcome]:
         return self._ws.lake.states(contract.id, keys[0], keys[-1]) if keys else {}
 
-    def _staging(self, contract: Contract) -> Staging:
+    def _staging(self, contract: Contract, today: date | None = None) -> Staging:
         ws = self._ws
-        return Staging(contract, regions=ws.regions, hash_key=ws.hash_key, today=ws.today)
+        return Staging(contract, regions=ws.regions, hash_key=ws.hash_key, today=today or ws.today)
 
     def _settle(
         self,
@@ -282,7 +282,7 @@ class Ingest:
                     digest_isi=content_digest(contract, good),
                     profil=judged.profiles.get(key, {}),
                     **common,
-                )  # fmt: skip
+                )
             )
         accepted = [o.partisi for o in outcomes if o.status == "diterima"]
         kept = [o.partisi for o in outcomes if o.status in ("diterima", "diblokir", "cakupan_kurang")]
@@ -366,7 +366,7 @@ class Ingest:
                         rincian=str(error),
                         muatan=(payload.sha256,),
                         asal=payload.asal,
-                    )  # fmt: skip
+                    )
                 )
         lake.record(outcomes)
         if not used:
@@ -401,7 +401,7 @@ class Ingest:
             f"IN ({marks})",
             list(keys),
         )
-        held = held.cast({c.name: c.dtype for c in contract.columns})  # type: ignore[arg-type]
+        held = held.cast({c.name: c.dtype for c in contract.columns})
         held = held.with_columns(pl.col(contract.partition_column).cast(pl.String).alias("_partisi"))
         if slots:
             held = held.join(rows.select("_partisi", *slots).unique(), on=["_partisi", *slots], how="anti")

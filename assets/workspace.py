@@ -57,6 +57,7 @@ class Workspace:
     wilayah: Path
     master_key: bytes | None = None
     limits: HttpLimits = HttpLimits()
+    version: str = "0"
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     shared_models: Path = Path(__file__).resolve().parents[1] / "warehouse" / "models"
 
@@ -95,13 +96,14 @@ class Workspace:
 
     def http(self, contract: Contract) -> "HttpClient":
         """An HTTP client bound to the agency's address."""
-        from connectors.http import HttpClient
+        from connectors.http import HttpClient, user_agent
 
         agency = self.registry.agencies[contract.agency]
         endpoint = self.endpoint(contract.agency)
         known = [value for name in agency.secrets if (value := self.secret(name))]
         return HttpClient(
             endpoint.url,
+            user_agent=user_agent(self.version),
             connect_timeout=self.limits.connect,
             read_timeout=self.limits.read,
             total_deadline=self.limits.total,

@@ -89,6 +89,7 @@ class PullContext(Protocol):
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, Any] | None = None,
         json: Any = None,
+        multipart: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         kind: Literal["json", "ndjson", "binary"] = "json",

@@ -6,13 +6,14 @@ Belongs here: the way of a payload into the archive. Does not belong here: HTTP 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.api import MissingSecret, Payload, Window
 from connectors.archive import Pull
 from connectors.contract import Contract
+from connectors.http_errors import expect_json
 from connectors.redaction import RULE_VERSION, JsonAllowList
 
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ class LivePull:
     today: date
     params: Mapping[str, Any]
     inbox: Path
-    http: "HttpClient"
+    open_http: Callable[[], "HttpClient"]
     archive: Pull
     secrets: Callable[[str], str | None]
     refused: list[tuple[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def http(self) -> "HttpClient":
+        """The client bound to the agency's address, opened when first used: files need none."""
+        return self.open_http()
 
     def fetch(
         self,
@@ -55,6 +61,7 @@ class LivePull:
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, Any] | None = None,
         json: Any = None,
+        multipart: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         kind: Literal["json", "ndjson", "binary"] = "json",
@@ -62,11 +69,20 @@ class LivePull:
         decode: Callable[[bytes], bytes] | None = None,
     ) -> Payload:
         """Ask, cut what the contract does not allow, archive, and give the payload. Raises PullError, ArchiveFull."""
-        answer = self.http.request(method, path, params=params, form=form, json=json, headers=headers, expect=expect)
+
+        def acceptable(answer: bytes) -> None:
+            if kind == "json":
+                expect_json(answer)
+            if expect:
+                expect(answer)
+
+        answer = self.http.request(
+            method, path, params=params, form=form, json=json, multipart=multipart, headers=headers, expect=acceptable
+        )
         body = decode(answer.body) if decode else answer.body
         request = {"method": method, "path": path, "params": dict(params or {})}
-        if form:
-            request["form"] = dict(form)
+        if form or multipart:
+            request["form"] = dict(form or multipart or {})
         kept = {k.lower(): v for k, v in answer.headers.items() if k.lower() in KEPT_HEADERS}
         return self._keep(
             body,

@@ -71,11 +71,13 @@ class Registry:
 
     def feed(self, contract: Contract) -> Feed:
         """How a dataset is pulled and read: the agency's code, or the general inbox or reference file."""
-        from connectors.inbox import inbox_feed, reference_feed
-
         if contract.ext.mode == "berkas":
+            from connectors.inbox import inbox_feed
+
             return inbox_feed(contract)
         if contract.ext.mode == "acuan":
+            from connectors.inbox import reference_feed
+
             return reference_feed(contract, contract.folder)
         feeds: dict[str, Feed] = import_part(contract.folder, "connector").FEEDS
         if contract.dataset not in feeds:

@@ -58,6 +58,9 @@ class Builder:
         known = self._known(model.table)
         stale = sorted(p for p, digest in wanted.items() if known.get(p, ("", ""))[0] != digest)
         rebuilt = changed = rows = 0
+        if not stale and not known and self._prepare(model, columns := self._describe(model)):
+            # No input has a partition yet; models that read this one still need its table.
+            self._lake.transaction(lambda tx: self._create(tx, model, columns), message=f"tabel {model.table}")
         if stale:
             columns = self._describe(model)
             fresh = self._prepare(model, columns)

@@ -19,6 +19,7 @@ import polars as pl
 from connectors.contract import Contract
 from connectors.contract.model import LINEAGE_COLUMNS
 from connectors.crashpoint import crashpoint
+from connectors.durable import fsync_path
 from warehouse import ops
 from warehouse.duck import LAKE, LakeConfig, attach, ident, literal, qualified
 
@@ -83,11 +84,7 @@ class Transaction:
             for directory, _, names in os.walk(self._data / folder):
                 fresh = [n for n in names if self._is_fresh(Path(directory, n))]
                 for path in [*(Path(directory, n) for n in fresh), *([Path(directory)] if fresh else [])]:
-                    descriptor = os.open(path, os.O_RDONLY)
-                    try:
-                        os.fsync(descriptor)
-                    finally:
-                        os.close(descriptor)
+                    fsync_path(path)
 
     def _is_fresh(self, path: Path) -> bool:
         # File times come from the kernel's coarse clock, which may lag by some milliseconds.

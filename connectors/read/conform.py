@@ -46,10 +46,14 @@ _REFERENCE = "_acuan"
 
 @dataclass(frozen=True)
 class Conformed:
-    """`rows`: the contract's columns, typed, and the lineage columns. `rejected`: see REJECTED_SCHEMA."""
+    """`rows`: the contract's columns, typed, and the lineage columns. `rejected`: see REJECTED_SCHEMA.
+
+    `rejected_partition`: the partition date of each rejected row, null where it could not be read.
+    """
 
     rows: pl.DataFrame
     rejected: pl.DataFrame
+    rejected_partition: pl.Series
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,11 @@ def conform_many(
     if len(numbers):
         kept = pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True).scatter(numbers, False)
         rows = rows.filter(kept)
-    return Conformed(rows.select(pl.col(name).cast(dtype) for name, dtype in contract.schema().items()), rejected)
+    dates = pl.repeat(None, len(numbers), dtype=pl.Date, eager=True)
+    if contract.partition_column is not None:
+        dates = reads[contract.partition_column].value.gather(numbers)
+    typed = rows.select(pl.col(name).cast(dtype) for name, dtype in contract.schema().items())
+    return Conformed(typed, rejected, dates.alias("partisi"))
 
 
 def conform(

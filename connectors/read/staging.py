@@ -1,0 +1,108 @@
+"""Gathering what a pull brought: raw frames of many payloads to one set of typed rows and one of rejected ones.
+
+Belongs here: joining payloads, repeated rows, and rows of dates that were not asked for. Does not belong here:
+the rules of a row (`conform.py`).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from connectors.api import Payload
+from connectors.contract import Contract
+from connectors.contract.model import SINGLE_PARTITION
+from connectors.read.conform import REJECTED_SCHEMA, conform_many, drop_identical
+from connectors.read.regions import RegionTable
+
+READER_VERSION = 1
+"""Raised when reading changes its results for the same bytes; partitions are then read again."""
+
+OUTSIDE = "di_luar_jendela"
+_FLUSH_ROWS = 100_000
+
+
+class Staging:
+    """Collects payloads' raw frames and conforms them some at a time, so that memory holds typed rows only."""
+
+    def __init__(self, contract: Contract, *, regions: RegionTable, hash_key: bytes, today: date):
+        self._contract = contract
+        # The region list itself is read without checking its codes against itself.
+        self._regions = None if contract.agency == "referensi" else regions
+        self._hash_key = hash_key
+        self._today = today
+        self._buffer: list[tuple[Payload, pl.DataFrame]] = []
+        self._buffered = 0
+        self._rows: list[pl.DataFrame] = []
+        self._rejected: list[pl.DataFrame] = []
+        self.rows = 0
+
+    def add(self, payload: Payload, raw: pl.DataFrame) -> None:
+        """Take one payload's raw frame. Raises PayloadError when it lacks a declared column."""
+        self._buffer.append((dataclasses.replace(payload, body=b""), raw))
+        self._buffered += raw.height
+        self.rows += raw.height
+        if self._buffered >= _FLUSH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        done = conform_many(
+            self._buffer, self._contract, regions=self._regions, hash_key=self._hash_key, today=self._today
+        )
+        self._buffer, self._buffered = [], 0
+        self._rows.append(done.rows)
+        key = pl.Series("_partisi", [SINGLE_PARTITION] * done.rejected.height, dtype=pl.String)
+        if self._contract.partition_column is not None:
+            key = done.rejected_partition.cast(pl.String).fill_null("?").alias("_partisi")
+        self._rejected.append(done.rejected.with_columns(key))
+
+    def finish(self, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """All rows and all rejected rows, each with `_partisi`. With `keys`, rows of other partitions are rejected."""
+        self._flush()
+        contract = self._contract
+        empty = pl.DataFrame(schema=contract.schema())
+        rows = pl.concat([empty, *self._rows], rechunk=True)
+        self._rows.clear()
+        rows, repeated = drop_identical(rows, contract)
+        rows = _with_key(contract, rows)
+        rejected = [pl.DataFrame(schema=REJECTED_SCHEMA | {"_partisi": pl.String()}), *self._rejected]
+        if repeated.height:
+            rejected.append(self._dated(repeated))
+        if keys:
+            outside = rows.filter(~pl.col("_partisi").is_in(list(keys)))
+            if outside.height:
+                rows = rows.filter(pl.col("_partisi").is_in(list(keys)))
+                rejected.append(_outside(contract, outside))
+        return rows, pl.concat(rejected, how="diagonal")
+
+    def _dated(self, repeated: pl.DataFrame) -> pl.DataFrame:
+        """Repeated rows with the partition that their content names."""
+        column = self._contract.partition_column
+        if column is None:
+            return repeated.with_columns(pl.lit(SINGLE_PARTITION).alias("_partisi"))
+        return repeated.with_columns(pl.col("isi").str.json_path_match(f"$.{column}").alias("_partisi"))
+
+
+def _with_key(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
+    if contract.partition_column is None:
+        return rows.with_columns(pl.lit(SINGLE_PARTITION).alias("_partisi"))
+    days = rows[contract.partition_column]
+    names = {day: day.isoformat() for day in days.unique()}
+    key = days.replace_strict(names, return_dtype=pl.String) if names else days.cast(pl.String)
+    return rows.with_columns(key.alias("_partisi"))
+
+
+def _outside(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
+    shown = [c.name for c in contract.columns if c.classification != "private"]
+    return rows.select(
+        "_payload",
+        "_baris",
+        pl.lit(contract.partition_column or "").alias("kolom"),
+        pl.lit(OUTSIDE).alias("alasan"),
+        pl.col("_partisi").alias("rincian"),
+        pl.struct(pl.col(shown).cast(pl.String)).struct.json_encode().alias("isi"),
+        pl.lit("?").alias("_partisi"),
+    )

@@ -1,0 +1,61 @@
+"""`ssp run`: the main job in one process, through the same Dagster assets that the schedules use."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "start", type=DATE, help="First business date (default: 30 closed days back).")
+@click.option("--to", "end", type=DATE, help="Last business date (default: the last closed one).")
+@click.option("--agency", multiple=True, help="Only this agency (repeatable).")
+@click.option("--dataset", multiple=True, help="Only this dataset, as agency.dataset (repeatable).")
+@click.option("--today", type=DATE, help="Take this date for today.")
+@click.option(
+    "--replay", type=click.Path(exists=True, file_okay=False), help="Stand-ins replay the real series in DIR."
+)
+@click.option("--json", "as_json", is_flag=True, help="The closing table as JSON.")
+@click.option("--no-models", is_flag=True, help="Stop after the source tables.")
+def run(
+    start: Any,
+    end: Any,
+    agency: Sequence[str],
+    dataset: Sequence[str],
+    today: Any,
+    replay: str | None,
+    as_json: bool,
+    no_models: bool,
+) -> int:
+    """Pull, archive, check and commit; then build the models and the analysts' snapshot.
+
+    Exit code 3 when some partitions were not accepted; their old versions stay.
+    """
+    from dataclasses import replace as changed
+    from pathlib import Path
+
+    from ssp_pipeline import app
+    from ssp_pipeline.runner import Runner, report
+    from ssp_pipeline.settings import load_settings
+
+    settings = load_settings(today=today.date() if today else None)
+    if replay:
+        settings = changed(settings, replay=Path(replay).resolve())
+    last = end.date() if end else settings.today - timedelta(days=1)
+    first = start.date() if start else (date.min if end is None and start is None else last - timedelta(days=29))
+    days = 30 if first == date.min else (settings.today - first).days + 1
+    with ExitStack() as stack:
+        url = ""
+        if app.needs_stand_ins(settings):
+            url = stack.enter_context(app.stand_ins(settings, days=max(days, 30)))
+        runner = Runner(settings, sandbox_url=url, quiet=as_json)
+        stack.callback(runner.close)
+        window = None if first == date.min else (first, last)
+        result = runner.run(runner.select(agency, dataset), window, models=not no_models)
+    with nullcontext():
+        report(result, as_json=as_json)
+    return 0 if result.ok else 3

@@ -1,0 +1,262 @@
+"""Driving the assets in one process: which partitions, in which order, and the table at the end.
+
+Belongs here: `ssp run`'s way through Dagster. Does not belong here: what an asset does (`assets/`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from assets.build import build_assets, range_tags
+from assets.ingest import partition_dates
+from assets.timeliness import closed_window
+from connectors.contract import Contract
+from ssp_pipeline import app
+from ssp_pipeline.instance import open_instance, process_tag
+from ssp_pipeline.settings import Settings
+from warehouse.build import Built
+from warehouse.ops import Outcome
+
+DAYS = 30
+"""Closed business dates that a run without a window pulls."""
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's own log lines stay out of the terminal; they are in its event log."""
+
+
+@dataclass
+class DatasetResult:
+    """What a run did to one dataset."""
+
+    dataset: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str = ""
+
+    def row(self) -> dict[str, Any]:
+        done = [o for o in self.outcomes if not o.partisi.startswith("berkas:")]
+        newest = max((o.partisi for o in done if o.ok and (o.diterima or o.status != "kosong")), default="")
+        bad = [o for o in self.outcomes if not o.ok]
+        if self.error or not self.outcomes:
+            verdict = "galat"
+        elif bad:
+            verdict = ", ".join(sorted({o.status for o in bad}))
+        elif any(o.status == "diterima" for o in done):
+            verdict = "lulus"
+        else:
+            verdict = "tidak berubah"
+        return {
+            "dataset": self.dataset,
+            "ditarik": sum(o.ditarik for o in done),
+            "diterima": sum(o.diterima for o in done),
+            "dikarantina": sum(o.dikarantina for o in done),
+            "partisi": len(done),
+            "versi_baru": sum(o.status == "diterima" for o in done),
+            "terbaru": newest,
+            "putusan": verdict,
+            "detik": round(self.seconds, 1),
+            "keterangan": self.error or "; ".join(sorted({f"{o.partisi}: {o.alasan}" for o in bad}))[:500],
+        }
+
+
+@dataclass
+class RunResult:
+    """What a whole run did."""
+
+    datasets: list[DatasetResult]
+    models: list[Built] = field(default_factory=list)
+    model_errors: list[str] = field(default_factory=list)
+    snapshot: str = ""
+    new_snapshot: bool = False
+    new_blobs: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        accepted = all(not d.error and d.outcomes and all(o.ok for o in d.outcomes) for d in self.datasets)
+        return accepted and not self.model_errors
+
+    @property
+    def new_versions(self) -> int:
+        return sum(o.status == "diterima" for d in self.datasets for o in d.outcomes)
+
+
+class Runner:
+    """Runs assets in this process, with the same definitions that the schedules use."""
+
+    def __init__(self, settings: Settings, *, sandbox_url: str = "", quiet: bool = False):
+        self.settings = settings
+        self.workspace = app.open_workspace(settings, sandbox_url=sandbox_url)
+        self.console = Console(stderr=True, quiet=quiet)
+        self._results: dict[str, DatasetResult] = {}
+        self._built: list[Built] = []
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._began = 0.0
+
+    def close(self) -> None:
+        self.workspace.close()
+
+    def select(self, agencies: Sequence[str], datasets: Sequence[str]) -> list[Contract]:
+        """Contracts by agency and dataset names; all when neither is given. Raises KeyError for unknown names."""
+        registry = self.workspace.registry
+        unknown = set(agencies) - registry.agencies.keys()
+        if unknown:
+            raise KeyError(f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}")
+        if not agencies and not datasets:
+            return list(registry.contracts)
+        chosen = {registry.contract(d).id for d in datasets}
+        return [c for c in registry.contracts if c.agency in agencies or c.id in chosen]
+
+    def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
+        """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days."""
+        started = time.monotonic()
+        self.workspace.checker.start()
+        blobs = self.workspace.archive.blob_count()
+        assets = build_assets(
+            self.workspace.registry, self.workspace.shared_models, lambda: self.workspace, retries=False,
+            on_outcomes=self._note, on_built=self._built.append, progress=self._progress,
+        )  # fmt: skip
+        by_table = {a.key.path[-1]: a for a in assets["sources"]}
+        result = RunResult([])
+        with open_instance(self.settings) as instance, self._progress_bar(len(contracts)) as bar:
+            self._bar = bar
+            self._task = bar.add_task("menarik", total=len(contracts), what="")
+            for group, tags, key in self._groups(contracts, window):
+                self._began = time.monotonic()
+                run = dg.materialize(
+                    [by_table[c.table] for c in group], instance=instance,
+                    tags={**tags, **process_tag()}, partition_key=key,
+                    run_config=QUIET, raise_on_error=False,
+                )  # fmt: skip
+                self._note_errors(group, run)
+            if models:
+                bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
+                self._materialize_models(assets, instance, result)
+            bar.update(self._task, what="dokumen pemeriksaan")
+            self.workspace.checker.build_docs()
+        result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
+        result.models = self._built
+        result.new_blobs = self.workspace.archive.blob_count() - blobs
+        result.seconds = time.monotonic() - started
+        return result
+
+    def _groups(
+        self, contracts: Sequence[Contract], window: tuple[date, date] | None
+    ) -> list[tuple[list[Contract], dict[str, str], str | None]]:
+        """Contracts that share one run: those of one grain and window; tags or key say which partitions."""
+        today = self.settings.today
+        groups: dict[tuple[str, str, str], list[Contract]] = {}
+        for contract in contracts:
+            if contract.ext.partisi == "tunggal":
+                groups.setdefault(("", "", ""), []).append(contract)
+            elif contract.ext.mode == "potret":
+                groups.setdefault((today.isoformat(), "", contract.ext.partisi), []).append(contract)
+            else:
+                span = window or closed_window(contract, today, DAYS)
+                days = partition_dates(contract, *span)
+                key = (days[0].isoformat(), days[-1].isoformat(), contract.ext.partisi)
+                groups.setdefault(key, []).append(contract)
+        found: list[tuple[list[Contract], dict[str, str], str | None]] = []
+        for (first, last, _), group in sorted(groups.items()):
+            if not first:
+                found.append((group, {}, None))
+            elif not last:
+                found.append((group, {}, first))
+            else:
+                found.append((group, range_tags(first, last), None))
+        return found
+
+    def _materialize_models(self, assets: dict[str, list[Any]], instance: Any, result: RunResult) -> None:
+        run = dg.materialize(
+            [*assets["models"], *assets["give_out"]],
+            instance=instance,
+            tags=process_tag(),
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        for event in run.get_step_failure_events():
+            error = event.step_failure_data.error
+            cause = error.cause or error if error else None
+            result.model_errors.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+        for event in run.get_asset_materialization_events():
+            if event.asset_key and event.asset_key.path[-1] == "cuplikan_analis":
+                metadata = event.step_materialization_data.materialization.metadata
+                result.snapshot = str(metadata["versi"].value)
+                result.new_snapshot = bool(metadata["baru"].value)
+
+    def _note(self, contract: Contract, outcomes: Sequence[Outcome]) -> None:
+        now = time.monotonic()
+        result = self._results.setdefault(contract.id, DatasetResult(contract.id))
+        result.outcomes.extend(outcomes)
+        result.seconds += now - self._began
+        self._began = now
+        if self._bar:
+            self._bar.advance(self._task)
+
+    def _note_errors(self, group: Sequence[Contract], run: Any) -> None:
+        for event in run.get_step_failure_events():
+            contract = next(c for c in group if event.step_key.endswith(c.table))
+            if contract.id not in self._results:
+                error = event.step_failure_data.error
+                cause = error.cause or error if error else None
+                text = cause.message.strip() if cause else "gagal"
+                self._results[contract.id] = DatasetResult(contract.id, error=text)
+
+    def _progress(self, what: str, rows: int) -> None:
+        if self._bar:
+            self._bar.update(self._task, what=f"{what} {rows:,}".replace(",", "."))
+
+    def _progress_bar(self, total: int) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[what]}"), console=self.console, transient=True,
+        )  # fmt: skip
+
+
+def report(result: RunResult, *, as_json: bool) -> None:
+    """The table at the end of a run, or the same as JSON."""
+    rows = [d.row() for d in result.datasets]
+    if as_json:
+        import orjson
+
+        summary = {
+            "dataset": rows,
+            "versi_baru": result.new_versions,
+            "blob_baru": result.new_blobs,
+            "cuplikan": result.snapshot,
+            "cuplikan_baru": result.new_snapshot,
+            "galat_model": result.model_errors,
+            "detik": round(result.seconds, 1),
+        }
+        print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+        return
+    console = Console()
+    table = Table(title=None, header_style="bold", pad_edge=False)
+    headings = ("Dataset", "Ditarik", "Diterima", "Karantina", "Partisi", "Terbaru", "Pemeriksaan", "Detik")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number in (1, 2, 3, 4, 7) else "left", no_wrap=number == 0)
+    for row in rows:
+        style = "" if row["putusan"] in ("lulus", "tidak berubah") else "red"
+        figures = [f"{row[k]:,}".replace(",", ".") for k in ("ditarik", "diterima", "dikarantina", "partisi")]
+        table.add_row(row["dataset"], *figures, row["terbaru"], row["putusan"], f"{row['detik']:.1f}", style=style)
+    console.print(table)
+    for row in rows:
+        if row["keterangan"]:
+            console.print(f"[red]{row['dataset']}[/red]: {row['keterangan']}", highlight=False)
+    for error in result.model_errors:
+        console.print(f"[red]model[/red] {error}", highlight=False)
+    if result.new_versions or result.new_blobs:
+        text = f"{result.new_versions} versi data baru, {result.new_blobs} muatan baru di arsip"
+    else:
+        text = "Tidak ada versi data baru dan tidak ada muatan baru: semua sama dengan sebelumnya"
+    snapshot = f"; cuplikan {result.snapshot}{' (baru)' if result.new_snapshot else ''}" if result.snapshot else ""
+    console.print(f"{text}{snapshot}. {result.seconds:.1f} detik.", highlight=False)

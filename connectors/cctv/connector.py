@@ -174,7 +174,6 @@ def pull_cameras(ctx: PullContext) -> Iterable[Payload]:
         slot="daftar",
         params={"idk": "1", "idl": ""},
         meta={"tanggal": ctx.today.isoformat()},
-        expect=expect_json,
     )
 
 

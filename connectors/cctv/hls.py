@@ -173,7 +173,7 @@ class _Socket:
         return io.BufferedReader(_Wire(self._sock, self._deadline))
 
     def close(self) -> None:
-        self._sock.close()
+        """Nothing: http.client closes before the body is read; who opened the socket closes it."""
 
 
 class Eye:
@@ -208,7 +208,7 @@ class Eye:
         except Unreadable as error:
             return Look("http_error", http=error.http, url=url, reason=str(error))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Look("http_error", url=url, reason=type(error).__name__)
+            return Look("http_error", url=url, reason=f"{type(error).__name__}: {error}")
 
     def _look(self, url: str, deadline: Deadline, segment: bool) -> Look:
         started = time.monotonic()

@@ -21,6 +21,8 @@ from connectors.sandbox import World
 SLOTS_A_DAY = 288
 _SLOT = 300
 _SEGMENTS_A_SLOT = 50
+_WIB_MIDNIGHT = 17
+"""UTC hour in which a business day in WIB begins."""
 _NOTHING = '"latency_ms":null,"http":null,"seq":null'
 _TAIL = tuple(round(-45 * math.log(1 - i / 256)) for i in range(255))
 """Extra latency by random byte: exponential with a mean of 45 ms; the byte 255 is a failed request."""
@@ -114,7 +116,7 @@ class LogTiruan:
             if e.start < first + 12 and e.end > first
         ]
         rng = self._world.rng("cctv", "jam", day, hour)
-        step = self._clock_step(day)
+        step = self._clock_step(day if hour < _WIB_MIDNIGHT else day + timedelta(days=1))
         lines: list[str] = []
         for slot in slots:
             t = f"{datetime.fromtimestamp(slot * _SLOT, UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -137,8 +139,10 @@ class LogTiruan:
         return gzip.compress("".join(lines).encode(), 1, mtime=0)
 
     def _clock_step(self, day: date) -> tuple[int, int]:
+        """The slot of a business day (WIB) at which the clock was set back, and by how many ms."""
         rng = self._world.rng("cctv", "jam_mundur", day)
-        return _first_slot(day) + rng.randrange(SLOTS_A_DAY), rng.randint(900, 4_000)
+        midnight = _first_slot(day) - (24 - _WIB_MIDNIGHT) * 12
+        return midnight + rng.randrange(SLOTS_A_DAY), rng.randint(900, 4_000)
 
     def _rest(self, camera: int, slot: int, event: _Event | None, byte: int, back: int) -> str:
         """A line's members after the id, for all that is not plainly up."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ingest import Progress, partition_dates
 from assets.models import maintenance_asset, model_asset, snapshot_asset
 from assets.partitions import TIMEZONE
+from assets.settle import Progress
 from assets.sources import OpenWorkspace, source_asset, source_key
 from assets.timeliness import repull_window
+from assets.windows import partition_dates
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.registry import Registry

@@ -9,8 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ingest import Ingest, Progress
+from assets.ingest import Ingest
 from assets.partitions import partitions_of
+from assets.settle import Progress
 from assets.timeliness import expected_newest
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract

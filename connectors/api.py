@@ -78,7 +78,11 @@ class PullContext(Protocol):
     today: date
     params: Mapping[str, Any]
     inbox: Path
-    http: "HttpClient"
+
+    @property
+    def http(self) -> "HttpClient":
+        """The client bound to the agency's address; for log-ins and listings, which are not archived."""
+        ...
 
     def fetch(
         self,

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assets.build import build_assets, range_tags
-from assets.ingest import partition_dates
 from assets.timeliness import closed_window
+from assets.windows import partition_dates
 from connectors.contract import Contract
 from ssp_pipeline import app
 from ssp_pipeline.instance import open_instance, process_tag

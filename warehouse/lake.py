@@ -291,9 +291,9 @@ class Lake:
         self.transaction(work, message=f"tabel {table}")
 
     def states(self, dataset: str, start: str | None = None, end: str | None = None) -> dict[str, ops.Outcome]:
-        """Newest committed outcome of each partition (status `diterima`), by partition key."""
+        """Newest outcome that settled each partition (`diterima` or `kosong`), by partition key."""
         rows = self.query(
-            f"SELECT * FROM {LAKE}.ops.hasil WHERE dataset = ? AND status = 'diterima' "
+            f"SELECT * FROM {LAKE}.ops.hasil WHERE dataset = ? AND status IN ('diterima', 'kosong') "
             "AND (? IS NULL OR partisi >= ?) AND (? IS NULL OR partisi <= ?) "
             "QUALIFY row_number() OVER (PARTITION BY partisi ORDER BY selesai DESC, run_id DESC) = 1",
             [dataset, start, start, end, end],

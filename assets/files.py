@@ -1,0 +1,96 @@
+"""Settling inbox files: each replaces, in the partitions it has rows for, what an older file said of the same unit.
+
+Belongs here: what is particular to files (which are new, units within a partition). The rest is in `settle.py`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import polars as pl
+
+from assets.settle import Settler
+from assets.workspace import Workspace
+from connectors.api import Payload, PayloadError
+from connectors.contract import Contract
+from warehouse import ops
+from warehouse.duck import LAKE, ident, qualified
+from warehouse.stage import Staged
+
+
+def settle_files(
+    workspace: Workspace, contract: Contract, settler: Settler, payloads: Sequence[Payload]
+) -> list[ops.Outcome]:
+    """Settle the files that no committed or recorded attempt under this contract has used yet."""
+    lake = workspace.lake
+    lake.ensure_source(contract)
+    done = set(
+        lake.query(
+            f"SELECT DISTINCT unnest(muatan) AS m FROM {LAKE}.ops.hasil WHERE dataset = ? AND kontrak = ?",
+            [contract.id, contract.digest],
+        )["m"]
+    )
+    fresh = [p for p in payloads if p.sha256 not in done]
+    outcomes: list[ops.Outcome] = []
+    staging = settler.staging(workspace.today)
+    used: list[Payload] = []
+    for payload in fresh:
+        try:
+            settler.read(staging, [payload])
+            used.append(payload)
+        except PayloadError as error:
+            outcomes.append(
+                settler.outcome(
+                    f"berkas:{payload.slot}",
+                    "gagal_baca",
+                    alasan=error.code,
+                    rincian=str(error),
+                    muatan=(payload.sha256,),
+                    asal=payload.asal,
+                )
+            )
+    lake.record(outcomes)
+    if not used:
+        known = settler.outcome("berkas", "tidak_berubah", alasan="tidak_ada_berkas_baru")
+        if not outcomes:
+            lake.record([known])
+        return outcomes or [known]
+    rows, rejected = staging.finish(())
+    keys = sorted({*rows["_partisi"], *rejected["_partisi"]})
+    states = settler.states(keys)
+    slots = contract.ext.berkas.slot if contract.ext.berkas else ()
+    whole = _with_other_units(workspace, contract, rows, keys, slots)
+    for key in keys:
+        here = pl.col("_partisi") == key
+        shas = {*rows.filter(here)["_payload"].unique(), *rejected.filter(here)["_payload"].unique()}
+        older = set(states[key].muatan) if key in states else set()
+        facts = {
+            "digest_masukan": hashlib.sha256("".join(sorted(shas)).encode()).hexdigest()[:24],
+            "muatan": tuple(sorted(shas | older)),
+            "asal": ",".join(sorted({p.asal for p in used})),
+        }
+        staged = Staged((key,), whole.filter(here), rejected.filter(here))
+        outcomes.extend(settler.judge_and_commit(staged, states, {key: facts}))
+    return outcomes
+
+
+def _with_other_units(
+    workspace: Workspace, contract: Contract, rows: pl.DataFrame, keys: Sequence[str], slots: Sequence[str]
+) -> pl.DataFrame:
+    """Add the committed rows of the same partitions that no new file speaks of."""
+    if contract.partition_column is None or not keys:
+        return rows
+    column = ident(contract.partition_column)
+    marks = ", ".join("?" for _ in keys)
+    held = workspace.lake.query(
+        f"SELECT *, CAST({column} AS VARCHAR) AS _partisi FROM {qualified(f'source.{contract.table}')} "
+        f"WHERE CAST({column} AS VARCHAR) IN ({marks})",
+        list(keys),
+    )
+    held = held.select(
+        pl.col(name).cast(dtype) for name, dtype in (contract.schema() | {"_partisi": pl.String()}).items()
+    )
+    if slots:
+        held = held.join(rows.select("_partisi", *slots).unique(), on=["_partisi", *slots], how="anti")
+    else:
+        held = held.filter(~pl.col("_partisi").is_in(rows["_partisi"].unique().to_list()))
+    return pl.concat([held.select(rows.columns), rows]) if held.height else rows

@@ -1,0 +1,223 @@
+"""Settling what pulls brought: read → check → commit, and the outcome of every partition.
+
+Belongs here: what is decided of a partition and its rows, and committing it. Does not belong here: pulling
+(`ingest.py`), inbox files, which replace parts of a partition (`files.py`).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from assets.workspace import Workspace
+from connectors.api import Payload
+from connectors.contract import Contract
+from connectors.crashpoint import crashpoint
+from connectors.read.staging import READER_VERSION, Staging
+from warehouse import ops
+from warehouse.stage import Judged, Staged, content_digest, judge, split
+
+CHUNK_ROWS = 250_000
+"""Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
+
+Progress = Callable[[str, int], None]
+"""Told (what, rows) as payloads are read."""
+
+States = dict[str, ops.Outcome]
+
+
+@dataclass
+class Brought:
+    """What one sealed pull brought, read and ready to be checked. `facts` go into every outcome of its partitions."""
+
+    keys: tuple[str, ...]
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+    facts: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+def input_digest(contract: Contract, payloads: Iterable[Payload]) -> str:
+    """Digest of what a partition is read from: bytes, contract and the version of the reader."""
+    shas = ",".join(sorted({f"{p.sha256}:{p.asal}" for p in payloads}))
+    return hashlib.sha256(f"{contract.digest}|{READER_VERSION}|{shas}".encode()).hexdigest()[:24]
+
+
+class Settler:
+    """Settles partitions of one dataset within one run."""
+
+    def __init__(self, workspace: Workspace, contract: Contract, run_id: str, progress: Progress):
+        self._ws = workspace
+        self._contract = contract
+        self._run_id = run_id
+        self._progress = progress
+        self.started = datetime.now(UTC)
+
+    def outcome(self, key: str, status: ops.Status, **values: Any) -> ops.Outcome:
+        """An outcome of this attempt."""
+        return ops.Outcome(
+            run_id=self._run_id,
+            dataset=self._contract.id,
+            partisi=key,
+            status=status,
+            mulai=self.started,
+            selesai=datetime.now(UTC),
+            kontrak=self._contract.digest,
+            **values,
+        )
+
+    def states(self, keys: Sequence[str]) -> States:
+        """Committed state of the partitions."""
+        return self._ws.lake.states(self._contract.id, min(keys), max(keys)) if keys else {}
+
+    def staging(self, today: date) -> Staging:
+        """An empty staging area; a partition date after `today` is refused."""
+        return Staging(self._contract, regions=self._ws.regions, hash_key=self._ws.hash_key, today=today)
+
+    def read(self, staging: Staging, payloads: Iterable[Payload]) -> Staging:
+        """Read payloads into the staging area. Raises PayloadError."""
+        feed = self._ws.registry.feed(self._contract)
+        for payload in payloads:
+            staging.add(payload, feed.read(payload, self._contract))
+            self._progress(self._contract.id, staging.rows)
+        return staging
+
+    def brought(
+        self, keys: tuple[str, ...], payloads: Sequence[Payload], staging: Staging | None, states: States, today: date
+    ) -> Brought | list[ops.Outcome]:
+        """What a pull brought, or the outcomes when it is what the committed versions were made from."""
+        contract = self._contract
+        digest = input_digest(contract, payloads)
+        facts = {
+            "digest_masukan": digest,
+            "muatan": tuple(dict.fromkeys(p.sha256 for p in payloads)),
+            "asal": ",".join(sorted({p.asal for p in payloads})),
+        }
+        if keys and all(key in states and states[key].digest_masukan == digest for key in keys):
+            return [self.outcome(key, "tidak_berubah", alasan="muatan_sama", **facts) for key in keys]
+        if staging is None:
+            staging = self.read(self.staging(today), payloads)
+        rows, rejected = staging.finish(keys)
+        drift = sorted({name for p in payloads for name in p.unknown_fields})
+        note = f"bidang di luar kontrak, tidak disimpan: {', '.join(drift)}" if drift else ""
+        return Brought(keys, rows, rejected, facts, note)
+
+    def settle(self, parts: Sequence[Brought], states: States) -> list[ops.Outcome]:
+        """Check and commit what several pulls brought, whole partitions at a time."""
+        if not parts:
+            return []
+        facts = {key: {**p.facts, "rincian": p.note} for p in parts for key in p.keys}
+        keys = sorted(facts)
+        rows = parts[0].rows if len(parts) == 1 else pl.concat([p.rows for p in parts])
+        rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
+        for part in parts:
+            part.rows, part.rejected = rows.clear(), rejected.clear()
+        outcomes: list[ops.Outcome] = []
+        for staged in _batches(keys, rows, rejected):
+            outcomes.extend(self.judge_and_commit(staged, states, facts))
+        return outcomes
+
+    def judge_and_commit(self, staged: Staged, states: States, facts: dict[str, dict[str, Any]]) -> list[ops.Outcome]:
+        """Run the checks on whole partitions and commit those that pass, in one transaction."""
+        contract, lake = self._contract, self._ws.lake
+        first = staged.partitions[0]
+        before = lake.state_before(contract.id, first)
+        judged = judge(contract, staged, {first: before.profil} if before else {}, self._ws.checker)
+        crashpoint("ingest.checked")
+        by_key = split(judged.rows) if judged.rows.height else {}
+        bad = split(judged.rejected) if judged.rejected.height else {}
+        outcomes: list[ops.Outcome] = []
+        for key in staged.partitions:
+            good, aside = by_key.get(key, judged.rows.clear()), bad.get(key, pl.DataFrame())
+            digest = content_digest(contract, good)
+            status, reason = _decide(key, good, aside, digest, judged, states.get(key))
+            outcomes.append(
+                self.outcome(
+                    key,
+                    status,
+                    alasan=reason,
+                    ditarik=good.height + aside.height,
+                    diterima=good.height,
+                    dikarantina=aside.height,
+                    digest_isi=digest,
+                    profil=judged.profiles.get(key, {}),
+                    **facts[key],
+                )
+            )
+        accepted = [o.partisi for o in outcomes if o.status == "diterima"]
+        kept = [o.partisi for o in outcomes if o.status in ("diterima", "diblokir", "cakupan_kurang")]
+        lake.commit(
+            contract,
+            outcomes,
+            _only(judged.rows, by_key, accepted).drop("_partisi"),
+            self._quarantine([bad[k] for k in kept if k in bad]),
+            self._checks([c for c in judged.checks if c["partisi"] in set(kept)]),
+        )
+        return outcomes
+
+    def _quarantine(self, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        if not parts:
+            return ops.frame("quarantine.baris", [])
+        frame = pl.concat(parts, how="diagonal_relaxed")
+        return frame.select(
+            pl.lit(self._run_id).alias("run_id"),
+            pl.lit(self._contract.id).alias("dataset"),
+            pl.col("_partisi").alias("partisi"),
+            pl.col("_payload").alias("muatan"),
+            pl.col("_baris").alias("baris"),
+            "kolom",
+            "alasan",
+            "rincian",
+            "isi",
+            pl.lit(datetime.now(UTC)).dt.cast_time_unit("us").alias("waktu"),
+        )
+
+    def _checks(self, records: Iterable[dict[str, Any]]) -> pl.DataFrame:
+        fixed = {"run_id": self._run_id, "dataset": self._contract.id, "waktu": datetime.now(UTC)}
+        return ops.frame("ops.pemeriksaan", [fixed | r for r in records])
+
+
+def _only(rows: pl.DataFrame, by_key: dict[str, pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
+    if len(keys) == len(by_key) and all(k in by_key for k in keys):
+        return rows
+    chosen = [by_key[k] for k in keys if k in by_key]
+    return pl.concat(chosen) if chosen else rows.clear()
+
+
+def _decide(
+    key: str, good: pl.DataFrame, aside: pl.DataFrame, digest: str, judged: Judged, state: ops.Outcome | None
+) -> tuple[ops.Status, str]:
+    """What becomes of a partition. The later pull wins, unless it brought less than what is there."""
+    if state is not None and good.height and digest == state.digest_isi:
+        return "tidak_berubah", "isi_sama"
+    if key in judged.blocked:
+        return "diblokir", judged.blocked[key]
+    if not good.height and not aside.height:
+        if state is not None and state.diterima:
+            return "cakupan_kurang", f"0 baris, versi yang ada {state.diterima} baris"
+        return "kosong", ""
+    if state is not None and good.height < state.diterima:
+        return "cakupan_kurang", f"{good.height} baris, versi yang ada {state.diterima} baris"
+    return "diterima", "isi_berubah_versi_lama_diganti" if state is not None and state.diterima else ""
+
+
+def _batches(keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame) -> Iterator[Staged]:
+    """Whole partitions joined up to CHUNK_ROWS. Rejected rows of no known partition go with the first."""
+    counts = dict(rows["_partisi"].value_counts().iter_rows()) if rows.height else {}
+    group: list[str] = []
+    size = 0
+    first = True
+    for key in [*keys, None]:
+        if key is None or (group and size + counts.get(key, 0) > CHUNK_ROWS):
+            if group:
+                inside = pl.col("_partisi").is_in(group)
+                aside = rejected.filter(inside | (~pl.col("_partisi").is_in(list(keys)) if first else pl.lit(False)))
+                yield Staged(tuple(group), rows.filter(inside) if len(group) < len(keys) else rows, aside)
+                first = False
+            group, size = [], 0
+        if key is not None:
+            group.append(key)
+            size += counts.get(key, 0)

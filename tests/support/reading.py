@@ -53,7 +53,7 @@ def make_contract(
     }
     path = folder / agency / f"{dataset}.odcs.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return load_contract(path)
 
 

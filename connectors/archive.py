@@ -31,7 +31,7 @@ from connectors.blobs import (
     blob_name,
     room_needed,
 )
-from connectors.keys import KeyDestroyed, KeyMissing, KeyStore
+from connectors.keys import KeyDestroyed, KeyStore, KeyStoreError
 from connectors.manifest import (
     Entry,
     FailedPull,
@@ -117,13 +117,19 @@ class Archive:
         """Start a pull of one table's window; use it in a `with`. `pull_id` is unique for each attempt.
 
         `encrypted`: bodies are encrypted with the key of (table, `key_month`), "YYYY-MM".
-        Raises KeyDestroyed before anything is fetched if that month's keeping period is over; ArchiveFull.
+        Raises PayloadForgotten before anything is fetched if that month's keeping period is over, ArchiveFull, and
+        ArchiveError if the key cannot be opened.
         """
         manifest = self._manifest(table)
         if encrypted and key_month is None:
             raise ValueError(f"{table}: an encrypted pull needs the month of its key")
         with room_needed(self.root):
-            key = self._keys.get_or_create(table, key_month) if encrypted and key_month else None
+            try:
+                key = self._keys.get_or_create(table, key_month) if encrypted and key_month else None
+            except KeyDestroyed as error:
+                raise PayloadForgotten(f"{table}: {error}; data of that time is not taken in again") from None
+            except KeyStoreError as error:
+                raise ArchiveError(f"{table}: {error}") from None
             head = {
                 "pull_id": pull_id,
                 "table": table,
@@ -175,7 +181,7 @@ class Archive:
                 key = self._keys.get(entry.table, entry.key_month)
             except KeyDestroyed as error:
                 raise PayloadForgotten(f"{entry.table} {entry.slot}: {error}") from None
-            except KeyMissing as error:
+            except KeyStoreError as error:
                 raise BlobCorrupt(f"{entry.table} {entry.slot}: {error}") from None
         name = blob_name(entry.sha256, entry.table, entry.key_month)
         return self._blobs.read(name, entry.sha256, entry.size, key)

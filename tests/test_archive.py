@@ -15,7 +15,7 @@ from connectors.archive import (
     ArchiveError,
     PayloadForgotten,
 )
-from connectors.keys import KeyDestroyed, KeyStore
+from connectors.keys import KeyStore
 from tests.support.landing import DAY, MASTER, NOW, PRIVATE, TABLE, add, blob_of, bodies_of, files, open_archive, put
 
 BODIES = [b'{"data":[1]}', b"", b"\x00\xff" * 500, b'{"data":[%s]}' % (b"7," * 30_000 + b"7")]
@@ -196,19 +196,24 @@ def test_the_end_of_one_key_takes_only_its_own_payloads(archive: Archive, root: 
 
 def test_a_forgotten_month_is_refused_before_anything_is_fetched(archive: Archive, root: Path) -> None:
     KeyStore(root.parent / "kunci", MASTER).forget(PRIVATE, "2020-01", "habis")
-    with pytest.raises(KeyDestroyed):
+    with pytest.raises(PayloadForgotten, match="not taken in again"):
         archive.begin(PRIVATE, "a", DAY, DAY, encrypted=True, key_month="2020-01")
     with pytest.raises(ValueError, match="month"):
         archive.begin(PRIVATE, "a", DAY, DAY, encrypted=True)
 
 
-def test_a_lost_key_is_a_gap_and_not_forgotten(archive: Archive, root: Path) -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_lost_key_is_a_gap_and_not_forgotten(archive: Archive, root: Path, damaged: bool) -> None:
     put(archive, b"x", table=PRIVATE, encrypted=True, key_month="2026-11")
-    (root.parent / "kunci" / PRIVATE / "2026-11.key").unlink()
+    key = root.parent / "kunci" / PRIVATE / "2026-11.key"
+    key.write_bytes(b"damaged") if damaged else key.unlink()
     report = open_archive(root).verify()
     assert not report.sound
     assert [g.slot for g in report.corrupt] == ["page=0"]
     assert "backup" in report.corrupt[0].reason
+    if damaged:
+        with pytest.raises(ArchiveError, match="backup"):
+            put(open_archive(root), b"y", table=PRIVATE, encrypted=True, key_month="2026-11")
 
 
 # Use

@@ -74,15 +74,9 @@ def context(base: str, dataset: str, day: date = DAY, params: Mapping[str, Any] 
     given = load_agency(AGENCY).params | dict(params or {})
     http = HttpClient(base, user_agent="uji", max_retries=2, sleep=lambda seconds: None)
     pull = LivePull(
-        contract=contract(dataset),
-        window=Window(day, day),
-        today=TODAY,
-        params=given,
-        inbox=ROOT,
-        open_http=lambda: http,
-        archive=cast(Any, archive),
-        secrets=lambda name: None,
-    )
+        contract=contract(dataset), window=Window(day, day), today=TODAY, params=given, inbox=ROOT,
+        open_http=lambda: http, archive=cast(Any, archive), secrets=lambda name: None,
+    )  # fmt: skip
     return cast(PullContext, pull)
 
 

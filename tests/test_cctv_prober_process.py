@@ -119,14 +119,14 @@ RUNNER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from connectors.cctv.hls import Camera, Limits
+from connectors.cctv.hls import Camera
 from connectors.cctv.logbook import Logbook
 from connectors.cctv.prober import Pace, Prober
 url, out, business, wall = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 clock = lambda: business + (time.time() - wall) * 1200
 cameras = [Camera(n, (url,)) for n in (1, 2, 3)]
 book = Logbook(out, datetime.fromtimestamp(clock(), UTC))
-Prober(cameras, book, pace=Pace(spread=0), limits=Limits(deadline=0.4), clock=clock, tick=0.02).run()
+Prober(cameras, book, pace=Pace(spread=0), clock=clock, tick=0.02).run()
 """
 
 

@@ -1,8 +1,7 @@
 """Made-up HLS streams for the stand-in: a playlist that moves with the clock, its segments, and streams that fail.
 
     /stream/<nama_aliran>/stream.m3u8              moves on, one segment a second
-    /uji/<mode>/stream/<nama_aliran>/stream.m3u8   in the mode: up, master, frozen, playlist_only, empty, ended,
-                                                   not_found, html, timeout, drip, large
+    /uji/<mode>/stream/<nama_aliran>/stream.m3u8   in one of MODES
 
 Belongs here: playlists and segments. Does not belong here: which names exist (`sandbox.py`). This is the one part
 of a stand-in that follows the clock: a live stream is nothing without it, and nothing of it is ever kept.

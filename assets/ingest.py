@@ -117,7 +117,7 @@ class Ingest:
             window.start,
             window.end,
             encrypted=contract.has_private,
-            key_month=f"{window.start:%Y-%m}" if contract.has_private else None,
+            key_month=f"{window.end:%Y-%m}" if contract.has_private else None,
         ) as pull:
             context = self._context(contract, window, pull)
             for payload in ahead(feed.pull(context)):

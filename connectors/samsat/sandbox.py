@@ -18,6 +18,9 @@ from connectors.samsat import kendaraan_tiruan as tiruan
 from connectors.sandbox import World
 
 KUNCI = "kunci-tiruan"
+DEMO_SECRETS = {"SSP_SAMSAT_API_KEY": KUNCI}
+"""What this stand-in asks for; the application uses them for stand-ins only."""
+
 BATAS_HALAMAN = 500
 PEMBAYARAN_SEHARI = 4000
 """Payments of an ordinary working day, over all UPT."""

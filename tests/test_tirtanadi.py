@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
+import polars as pl
 import pytest
 import requests
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +24,10 @@ from connectors.api import Payload, Window
 from connectors.contract import Contract, lint, load_contract
 from connectors.faults import FaultBook
 from connectors.http_errors import PullError
+from connectors.inbox import inbox_feed
 from connectors.read.conform import Conformed, conform_many
 from connectors.read.regions import RegionTable
-from connectors.sandbox import World, build_app, in_thread
+from connectors.sandbox import World, build_app, in_thread, write_inbox
 from connectors.tirtanadi.connector import FEEDS, to_m3
 from connectors.tirtanadi.laporan_tiruan import PELANGGAN
 from tests.support.asking import Asking
@@ -196,8 +199,8 @@ def worksheet(body: bytes) -> Any:
     from openpyxl import load_workbook
 
     book = load_workbook(io.BytesIO(body))
-    assert book.sheetnames == ["Laporan"]
-    return book["Laporan"]
+    [name] = book.sheetnames
+    return book[name]
 
 
 def sheet(body: bytes) -> list[list[Any]]:
@@ -257,6 +260,59 @@ def test_one_branch_types_its_header_in_another_way_within_the_same_layout(inbox
 def test_the_branch_without_drinking_water_reports_no_loss(inbox: dict[str, bytes]) -> None:
     rows = sheet(inbox["Laporan_Pemasaran_Air_Limbah_2026-09.xlsx"])
     assert rows[4][0] == "Kehilangan Air (NRW) : -"
+
+
+def taken(inbox: Path) -> tuple[Conformed, list[tuple[str, str]]]:
+    """What the inbox feed of the contract makes of a folder, and what it refuses."""
+    ours = contract("pelanggan_air_bulanan")
+    feed = inbox_feed(ours, settle_seconds=0)
+    asking = Asking("http://127.0.0.1:1", ours, Window(START, TODAY), inbox=inbox)
+    parts = [(p, feed.read(p, ours)) for p in feed.pull(asking.context())]
+    return conform_many(parts, ours, regions=None, hash_key=b"k" * 32, today=TODAY), asking.refused
+
+
+def test_the_golden_report_reads_by_its_contract_alone(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    folder = GOLDEN / "pelanggan_air_bulanan/laporan_cabang"
+    wanted = yaml.safe_load((folder / "payload.yaml").read_text())
+    book = Workbook()
+    page = cast(Any, book.active)
+    for row in wanted["baris"]:
+        page.append(row)
+    for area in wanted["gabung"]:
+        page.merge_cells(area)
+    (tmp_path / "tirtanadi").mkdir()
+    book.save(tmp_path / "tirtanadi/Laporan_Padang_Bulan_2026-10.xlsx")
+    result, refused = taken(tmp_path)
+    assert refused == []
+    expected = orjson.loads((folder / "expected.json").read_bytes())["rows"]
+    found = [
+        {k: str(v) if isinstance(v, Decimal | date) else v for k, v in row.items() if not k.startswith("_")}
+        for row in result.rows.to_dicts()
+    ]
+    assert found == expected
+
+
+def test_every_delivered_report_is_read_whole_and_nothing_of_the_signature_is_kept(
+    tmp_path: Path, inbox: dict[str, bytes]
+) -> None:
+    write_inbox(WORLD, [ROOT / "connectors"], tmp_path, START, TODAY)
+    result, refused = taken(tmp_path)
+    assert refused == []
+    assert result.rejected.is_empty()
+    assert result.rows.height == 3 * len(inbox)
+    assert set(result.rows["_asal"]) == {"tiruan"}
+    by_month = dict(result.rows.group_by("bulan").agg(pl.col("cabang").n_unique()).iter_rows())
+    assert by_month == {date(2026, 9, 1): 22, date(2026, 10, 1): 21}
+    unlikely = (result.rows["sambungan_rumah"] > result.rows["pelanggan"]).sum()
+    assert 0 < unlikely < 5, "some rows are to be set aside"
+    ours = contract("pelanggan_air_bulanan")
+    asking = Asking("http://127.0.0.1:1", ours, Window(START, TODAY), inbox=tmp_path)
+    for payload in inbox_feed(ours).pull(asking.context()):
+        text = " ".join(str(cell) for row in sheet(payload.body) for cell in row)
+        assert "NIP" not in text
+        assert "Kepala Cabang" not in text
 
 
 # --- contracts and references ----------------------------------------------------------------------------------------

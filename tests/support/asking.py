@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 from connectors.api import MissingSecret, Payload, PullContext, Window
@@ -21,10 +23,13 @@ class Asking:
         *,
         params: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str] | None = None,
+        inbox: Path | None = None,
     ) -> None:
         self.contract, self.window, self.today = contract, window, window.end
         self.params = params or {}
         self._secrets = secrets or {}
+        self.inbox = inbox
+        self.refused: list[tuple[str, str]] = []
         self.http = HttpClient(url, user_agent="uji", sleep=lambda _: None, max_retries=2)
 
     def secret(self, name: str) -> str:
@@ -49,6 +54,24 @@ class Asking:
             asal=answer.asal,
             unknown_fields=cut.unknown_fields,
         )
+
+    def archive_file(
+        self, body: bytes, *, slot: str, meta: Mapping[str, str], asal: str, fetched_at: datetime
+    ) -> Payload:
+        return Payload(
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            slot=slot,
+            meta=meta,
+            request={"berkas": slot},
+            status=0,
+            headers={},
+            fetched_at=fetched_at,
+            asal=asal,
+        )
+
+    def refuse(self, slot: str, reason: str) -> None:
+        self.refused.append((slot, reason))
 
     def context(self) -> PullContext:
         return cast(PullContext, self)

@@ -71,7 +71,7 @@ def reasons(result: Conformed) -> dict[int, tuple[str, str]]:
 
 
 def one_price(**values: str | None) -> pl.DataFrame:
-    row: dict[str, str | None] = {"Tanggal": "20/11/2026", "komoditas": "Beras", "harga": "1,000"} | values
+    row: dict[str, str | None] = {"Tanggal": "20/11/2026", "komoditas": "Beras", "harga": "1,000", **values}
     return frame(**{name: [value] for name, value in row.items()})
 
 

@@ -256,8 +256,15 @@ def test_a_monthly_report_goes_from_the_inbox_to_rows(tmp_path: Path) -> None:
     )
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
-    for row in [["Bulan: Mei 2026"], ["Golongan", "Pelanggan"], ["K1", 5], ["Jumlah", 5], [None, "NIP. 123"]]:
-        sheet.append(row)
+    lines: list[list[Any]] = [
+        ["Bulan: Mei 2026"],
+        ["Golongan", "Pelanggan"],
+        ["K1", 5],
+        ["Jumlah", 5],
+        [None, "NIP. 1"],
+    ]
+    for line in lines:
+        sheet.append(line)
     inbox = tmp_path / "inbox"
     (inbox / "uji").mkdir(parents=True)
     book.save(inbox / "uji" / "mei.xlsx")

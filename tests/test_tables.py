@@ -158,8 +158,9 @@ def test_a_typed_number_that_looks_like_a_group_is_not_mistaken_for_one(tmp_path
         berkas={"format": "xlsx", "pola": "*"},
     )
     book = openpyxl.Workbook()
-    for row in [["kode", "nilai", "rasio"], ["a", 16.345, 0.1 + 0.2], ["b", 16345, 16.345]]:
-        book.worksheets[0].append(row)
+    lines: list[list[Any]] = [["kode", "nilai", "rasio"], ["a", 16.345, 0.1 + 0.2], ["b", 16345, 16.345]]
+    for line in lines:
+        book.worksheets[0].append(line)
     payload = make_payload(saved(book))
     raw = read_table(payload, contract)
     rows = conform(raw, contract, payload=payload, regions=None, hash_key=b"", today=date.max).rows
@@ -179,12 +180,13 @@ def test_typed_dates_are_written_in_the_declared_format(tmp_path: Path) -> None:
     )
     book = openpyxl.Workbook()
     moment, day = datetime(2026, 8, 1, 8, 45), date(2026, 8, 1)
-    for row in [
+    lines: list[list[Any]] = [
         ["hari", "waktu", "bulan", "teks"],
         [day, moment, day, day],
         ["02/08/2026", None, date(2026, 8, 2), 12.1],
-    ]:
-        book.worksheets[0].append(row)
+    ]
+    for line in lines:
+        book.worksheets[0].append(line)
     assert read(saved(book), contract).rows() == [
         ("01/08/2026", "2026-08-01 08:45", "Agustus 2026", "2026-08-01"),
         ("02/08/2026", None, "2026-08-02", "12.1"),

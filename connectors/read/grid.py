@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from connectors.api import PayloadError
 from connectors.contract.model import FileLayout
-from connectors.read.zip_guard import DAMAGED, LIMITS, Limits, inspect_sheets, inspect_zip
+from connectors.read.zip_guard import DAMAGED, LIMITS, Limits, check_areas, hidden_cells, inspect_zip
 
 Cell = str | float | bool | date | datetime | None
 Area = tuple[tuple[int, int], tuple[int, int]]
@@ -82,7 +82,8 @@ def _clock(value: object) -> str:
 def _from_xlsx(body: bytes, layout: FileLayout, where: str, limits: Limits) -> Grid:
     from python_calamine import CalamineError, CalamineWorkbook
 
-    hidden = inspect_sheets(inspect_zip(body, where, limits), where, limits)
+    entries = inspect_zip(body, where, limits)
+    check_areas(entries, where, limits)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(body))
         names = workbook.sheet_names
@@ -93,9 +94,10 @@ def _from_xlsx(body: bytes, layout: FileLayout, where: str, limits: Limits) -> G
         sheet = workbook.get_sheet_by_name(name)
         rows = [[_plain(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
         merged = list(sheet.merged_cell_ranges or [])
+        hidden = hidden_cells(entries, name)
     except (CalamineError, ValueError, OSError) as error:
         raise PayloadError(f"{where}: the XLSX cannot be read: {error}", code=DAMAGED) from None
-    for (row, column), text in hidden.get(name, {}).items():
+    for (row, column), text in hidden.items():
         while len(rows) <= row:
             rows.append([])
         rows[row] += [None] * (column + 1 - len(rows[row]))

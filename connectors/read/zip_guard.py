@@ -23,7 +23,7 @@ DAMAGED = "berkas_rusak"
 
 _LOCAL_HEADER = 30
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*[^/>])>(.*?)</(?:\w+:)?c>", re.DOTALL)
-_REFERENCE = re.compile(rb"""\br=["']([A-Za-z]{0,9})([0-9]+)["']""")
+_REFERENCE = re.compile(rb"""\br=["']([A-Za-z]{0,9})([0-9]{1,18})["']""")
 _ERROR = re.compile(rb"""\bt=["']e["']""")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
 _TEXT_RESULT = re.compile(rb"""\bt=["']str["']""")
@@ -39,9 +39,9 @@ class Limits:
     """Largest archive that is opened: entries, bytes in all, inflated/stored of one large entry, cells of a sheet."""
 
     entries: int = 2_000
-    total: int = 256 * 2**20
+    total: int = 128 * 2**20
     ratio: int = 300
-    cells: int = 5_000_000
+    cells: int = 2_000_000
 
 
 LIMITS = Limits()
@@ -124,34 +124,40 @@ def _column_number(letters: bytes) -> int:
     return number
 
 
-def inspect_sheets(
-    entries: Mapping[str, bytes], where: str, limits: Limits = LIMITS
-) -> dict[str, dict[tuple[int, int], str]]:
-    """For each sheet, its cells that hold an error or a formula without a value: (row, column) from 0 → text.
-
-    Raises PayloadError when the area of a sheet, from A1 to its farthest cell, is beyond the limit.
-    """
+def check_areas(entries: Mapping[str, bytes], where: str, limits: Limits = LIMITS) -> None:
+    """Raise PayloadError when the area of a sheet, from A1 to its farthest cell, is beyond the limit."""
     for path, xml in entries.items():
         if path.startswith("xl/worksheets/"):
-            references = _REFERENCE.findall(xml)
-            rows = max((int(row) for _, row in references), default=0)
-            columns = max((_column_number(letters) for letters, _ in references), default=0)
-            if rows * max(columns, 1) > limits.cells:
-                _bomb(where, f"a sheet of {rows:,} rows and {columns:,} columns, at most {limits.cells:,} cells")
-    return {name: _hidden(entries.get(path, b"")) for name, path in _sheet_paths(entries).items()}
+            rows = columns = 1
+            for found in _REFERENCE.finditer(xml):
+                rows, columns = max(rows, int(found[2])), max(columns, _column_number(found[1]))
+                if rows * columns > limits.cells:
+                    _bomb(where, f"a sheet of {rows:,} rows and {columns:,} columns, at most {limits.cells:,} cells")
+
+
+def hidden_cells(entries: Mapping[str, bytes], sheet: str) -> dict[tuple[int, int], str]:
+    """Cells of a sheet that hold an error, or a formula without a value: (row, column) from 0 → text.
+
+    For a sheet that a reader has found well-formed. Raises ValueError when such a cell has no position.
+    """
+    return _hidden(entries.get(_sheet_paths(entries).get(sheet, ""), b""))
 
 
 def _hidden(xml: bytes) -> dict[tuple[int, int], str]:
     if not _ERROR.search(xml) and not _FORMULA.search(xml):
         return {}
     found = {}
-    for attributes, inner in _CELL.findall(xml):
+    for cell in _CELL.finditer(xml):
+        attributes, inner = cell.groups()
         error = _ERROR.search(attributes)
         if not error and (not _FORMULA.search(inner) or _TEXT_RESULT.search(attributes)):
             continue  # a plain value, or a formula whose text may well be empty
         value = _VALUE.search(inner)
         text = html.unescape(value[1].decode("utf-8", "replace")) if value else ""
         reference = _REFERENCE.search(attributes)
-        if reference and (error or not text):
-            found[int(reference[2]) - 1, _column_number(reference[1]) - 1] = text or NO_VALUE
+        if text and not error:
+            continue
+        if reference is None:
+            raise ValueError("a cell with an error, or a formula without its value, does not say where it stands")
+        found[int(reference[2]) - 1, _column_number(reference[1]) - 1] = text or NO_VALUE
     return found

@@ -35,12 +35,15 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """Bounds of one exchange with an agency, in seconds and bytes."""
+    """Bounds of one exchange with an agency, in seconds and bytes. `backoff` is the first pause before a retry, each
+    further one may be twice as long, none longer than `backoff_cap`."""
 
     connect: float = 10.0
     read: float = 30.0
     total: float = 120.0
     attempts: int = 5
+    backoff: float = 0.5
+    backoff_cap: float = 30.0
     max_bytes: int = 64 * 1024 * 1024
 
 
@@ -108,6 +111,8 @@ class Workspace:
             read_timeout=self.limits.read,
             total_deadline=self.limits.total,
             max_retries=self.limits.attempts - 1,
+            backoff_base=self.limits.backoff,
+            backoff_cap=self.limits.backoff_cap,
             max_response_bytes=self.limits.max_bytes,
             rate=endpoint.rate,
             secrets=known,

@@ -10,12 +10,10 @@ import random
 from dataclasses import dataclass
 from datetime import date
 
+from connectors.contract.model import FileLayout
+from connectors.read.dates import MONTH_NAMES
+from connectors.read.grid import Cell, Grid, write_xlsx
 from connectors.sandbox import World
-from connectors.tirtanadi.lembar import Sel, tulis_xlsx
-
-NAMA_BULAN = (
-    "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split()  # noqa: SIM905
-)
 
 PELANGGAN = {
     "Medan Kota": 31_800, "Medan Denai": 38_200, "Medan Labuhan": 27_400, "Belawan Kota": 19_600,
@@ -72,7 +70,7 @@ class Baris:
 
 def tulis_bulan(bulan: date) -> str:
     """The month as people write it: Oktober 2026."""
-    return f"{NAMA_BULAN[bulan.month - 1]} {bulan.year}"
+    return f"{MONTH_NAMES[bulan.month - 1]} {bulan.year}"
 
 
 def _umur(bulan: date) -> int:
@@ -135,7 +133,7 @@ def lembar(world: World, cabang: str, bulan: date, dikirim: date, *, varian: boo
     """
     nrw = kehilangan(world, cabang, bulan)
     teks_nrw = "-" if nrw is None else f"{nrw:.2f}".replace(".", ",") + " %"
-    baris: list[list[Sel]] = [
+    baris: list[list[Cell]] = [
         ["PERUMDA TIRTANADI PROVINSI SUMATERA UTARA"],
         ["LAPORAN OPERASIONAL BULANAN CABANG"],
         [f"Cabang : {cabang}"],
@@ -145,12 +143,11 @@ def lembar(world: World, cabang: str, bulan: date, dikirim: date, *, varian: boo
     ]
     if varian:
         baris.append([None])
-    atas = len(baris) + 1
-    bawah = atas + 1
-    kepala: list[Sel] = [
+    atas = len(baris)
+    kepala: list[Cell] = [
         "No", "Kelompok Tarif", "Pelanggan", None, "Air Terjual (m3)", "Rekening Air", None, "Tunggakan", None,
     ]  # fmt: skip
-    anak: list[Sel] = [
+    anak: list[Cell] = [
         None, None, "Jumlah", "Sambungan Rumah (SR)", None, "DRD (Rp)", "Penerimaan (Rp)", "Lembar", "Nilai (Rp)",
     ]  # fmt: skip
     if varian:
@@ -158,12 +155,12 @@ def lembar(world: World, cabang: str, bulan: date, dikirim: date, *, varian: boo
         anak = [t.replace(" (", "  (") + " " if isinstance(t, str) else t for t in anak]
     daftar = isi(world, cabang, bulan)
     baris += [kepala, anak]
-    baris += [[n, b.kelompok, *b.angka()] for n, b in enumerate(daftar, start=1)]
-    baris.append(["Jumlah", None, *(sum(kolom) for kolom in zip(*(b.angka() for b in daftar), strict=True))])
-    akhir = len(baris)
+    baris += [[float(n), b.kelompok, *map(float, b.angka())] for n, b in enumerate(daftar, start=1)]
+    baris.append(["Jumlah", None, *(float(sum(kolom)) for kolom in zip(*(b.angka() for b in daftar), strict=True))])
+    akhir = len(baris) - 1
     rng = world.rng("tirtanadi", "kepala", cabang)
     kepala_cabang = _nama(rng)
-    kosong: list[Sel] = [None] * 6
+    kosong: list[Cell] = [None] * 6
     baris += [
         [None],
         [*kosong, f"Medan, {dikirim.day} {tulis_bulan(dikirim)}"],
@@ -172,6 +169,7 @@ def lembar(world: World, cabang: str, bulan: date, dikirim: date, *, varian: boo
         [*kosong, kepala_cabang],
         [*kosong, f"NIP. 19000101 190001 1 {rng.randint(1, 999):03d}"],
     ]
-    gabung = ["A1:I1", "A2:I2", f"A{akhir}:B{akhir}"]
-    gabung += [f"{k}{atas}:{k}{bawah}" for k in "ABE"] + [f"{a}{atas}:{b}{atas}" for a, b in ("CD", "FG", "HI")]
-    return tulis_xlsx("Laporan", baris, gabung)
+    gabung = [((0, 0), (0, 8)), ((1, 0), (1, 8)), ((akhir, 0), (akhir, 1))]
+    gabung += [((atas, k), (atas + 1, k)) for k in (0, 1, 4)]
+    gabung += [((atas, k), (atas, k + 1)) for k in (2, 5, 7)]
+    return write_xlsx(Grid(baris, gabung), FileLayout(format="xlsx", lembar="Laporan"))

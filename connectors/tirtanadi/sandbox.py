@@ -137,7 +137,7 @@ def _wilayah(world: World, cabang: str) -> list[str]:
 
 
 def gangguan(world: World, tanggal: date) -> list[dict[str, object]]:
-    """Disturbances that began on a day; none after `today`, and those that last beyond it have no end yet.
+    """Disturbances that began on a day; none after `today`, and those that last into it have no end yet.
 
     About one in 200 ends before it begins (typed wrongly) and must be quarantined.
     """
@@ -155,7 +155,7 @@ def gangguan(world: World, tanggal: date) -> list[dict[str, object]]:
         selesai = selesai if rng.random() >= 1 / 200 else mulai - timedelta(hours=1)
         tempat = _wilayah(world, nama)
         kena = sorted(rng.sample(tempat, k=min(len(tempat), rng.randint(1, 3))))
-        usai = selesai.date() <= world.today
+        usai = selesai.date() < world.today
         baris.append(
             {
                 "nomor": f"GGN-{tanggal:%Y%m%d}-{nomor:04d}",

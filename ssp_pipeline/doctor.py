@@ -1,17 +1,21 @@
 """`ssp doctor`: whether this installation can work, and what to do where it can't."""
 
+import csv
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.contract.load import contract_files, lint
 from connectors.registry import Registry
-from ssp_pipeline.settings import AgencySettings, Settings, SettingsError
+from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError
 
 _NEEDED_BYTES = 2 * 1024**3
+_NEWEST_PYTHON = (3, 13)
 
 
 @dataclass
@@ -25,19 +29,48 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; nothing is changed."""
-    return [*_machine(settings), *_lake(settings), *_contracts(settings), *_agencies(settings)]
+    return [
+        *_machine(settings),
+        *_keys(settings),
+        *_lake(settings),
+        *_contracts(settings),
+        *_agencies(settings),
+        *_names(settings),
+    ]
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("Python", sys.version_info >= (3, 11), version)
+    good = (3, 11) <= sys.version_info[:2] <= _NEWEST_PYTHON
+    yield Finding("Python", good, version if good else f"{version}; pakai 3.11 sampai 3.13")
     home = settings.home
     existing = next(p for p in (home, *home.parents) if p.exists())
-    yield Finding("folder data", os.access(existing, os.W_OK), f"{home} {'dapat' if existing else 'tidak'} ditulis")
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    yield Finding("folder data", writable, f"{home} {'dapat' if writable else 'tidak dapat'} ditulis")
     free = shutil.disk_usage(existing).free
     yield Finding("ruang disk", free > _NEEDED_BYTES, f"{free / 1024**3:.1f} GiB bebas; sediakan sedikitnya 2 GiB")
+    try:
+        ZoneInfo("Asia/Jakarta")
+    except ZoneInfoNotFoundError:
+        yield Finding("zona waktu", False, "Asia/Jakarta tidak dikenal; pasang tzdata")
+    link = settings.dagster_home / "dagster.yaml"
+    if link.is_symlink() and not link.exists():
+        yield Finding("Dagster", False, f"{link} menunjuk berkas yang tidak ada lagi; hapus tautan itu")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    from ssp_pipeline.app import open_workspace
+
+    try:
+        open_workspace(settings).close()
+        own = settings.secret("SSP_MASTER_KEY") is not None
+    except SettingsError as error:
+        yield Finding("kunci induk", False, str(error))
+        return
     key = settings.keys / "induk.key"
-    if key.exists():
+    if own:
+        yield Finding("kunci induk", True, "dari SSP_MASTER_KEY")
+    elif key.exists():
         private = key.stat().st_mode & 0o077 == 0
         yield Finding(
             "kunci induk", private, "hanya dapat dibaca pemiliknya" if private else f"jalankan chmod 600 {key}"
@@ -50,11 +83,17 @@ def _lake(settings: Settings) -> Iterator[Finding]:
     import duckdb
 
     from ssp_pipeline.app import lake_config
+    from warehouse.duck import attach
     from warehouse.lake import Lake
 
     try:
         if settings.catalog.startswith("sqlite:") and not Path(settings.catalog[7:]).exists():
-            yield Finding("lake", True, "belum ada; `ssp run` membuatnya")
+            with tempfile.TemporaryDirectory() as folder:
+                trial = replace(
+                    lake_config(settings), catalog=f"sqlite:{folder}/catalog.sqlite", data_path=folder, secret_sql=""
+                )
+                attach(trial, read_only=False).close()
+            yield Finding("lake", True, f"DuckDB {duckdb.__version__}; belum ada, `ssp run` membuatnya")
             return
         lake = Lake(lake_config(settings), read_only=True)
         yield Finding("lake", True, f"DuckDB {duckdb.__version__}, snapshot {lake.snapshot_id()}")
@@ -83,7 +122,8 @@ def _agencies(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"instansi {kode}", False, str(error))
             continue
         if not live:
-            yield Finding(f"instansi {kode}", True, "tiruan")
+            played = any((root / kode / "sandbox.py").is_file() for root in settings.roots)
+            yield Finding(f"instansi {kode}", True, "tiruan" if played else "berkas saja, tanpa host")
             continue
         own = settings.config.instansi.get(kode, AgencySettings())
         missing = [name for name in agency.secrets if not settings.secret(name)]
@@ -91,3 +131,29 @@ def _agencies(settings: Settings) -> Iterator[Finding]:
         if missing:
             text += f"; belum diatur (bila diminta instansi): {', '.join(missing)}"
         yield Finding(f"instansi {kode}", True, text)
+    yield _province(settings)
+
+
+def _province(settings: Settings) -> Finding:
+    """Settings and the reference list of regions must name the same province."""
+    own = settings.config.provinsi
+    path = next((r / "referensi" / "reference" / "wilayah.csv" for r in settings.roots), None)
+    try:
+        assert path is not None
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            known = {row["kode_bps"]: row["nama"] for row in csv.DictReader(file)}
+    except (OSError, KeyError) as error:
+        return Finding("provinsi", False, f"referensi/reference/wilayah.csv tidak terbaca: {error}")
+    name = known.get(own.kode_bps, "")
+    if own.nama.casefold() not in name.casefold() or not name:
+        return Finding("provinsi", False, f"wilayah.csv tidak memuat provinsi {own.kode_bps} {own.nama}")
+    return Finding("provinsi", True, f"{own.kode_bps} {own.nama}")
+
+
+def _names(settings: Settings) -> Iterator[Finding]:
+    """A misspelt variable would be passed over without a word."""
+    known = set(VARIABLES).union(*(a.secrets for a in Registry(settings.roots).agencies.values()))
+    given = {name for name in settings.environment if name.startswith("SSP_")}
+    strange = sorted(name for name in given if name not in known and name.removesuffix("_FILE") not in known)
+    if strange:
+        yield Finding("lingkungan", False, f"variabel tidak dikenal: {', '.join(strange)}")

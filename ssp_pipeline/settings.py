@@ -4,6 +4,7 @@ Belongs here: values and where they come from. Does not belong here: what is don
 """
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -14,6 +15,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parents[1]
 WIB = timezone(timedelta(hours=7), "WIB")
+CATALOG = r"^$|^(sqlite|postgres):.+"
+
+VARIABLES = {
+    "SSP_HOME": "folder of all data",
+    "SSP_CONFIG": "settings file instead of ssp.toml",
+    "SSP_CONNECTORS": "further folders of agencies",
+    "SSP_TODAY": "business date taken for today",
+    "SSP_SANDBOX_URL": "address of stand-ins that already run",
+    "SSP_REPLAY": "folder of real series that the stand-ins replay",
+    "SSP_SEED": "seed of the stand-ins",
+    "SSP_CATALOG": "catalogue of the lake",
+    "SSP_DATA_PATH": "data path of the lake",
+    "SSP_MASTER_KEY": "key that wraps the archive's keys (secret)",
+    "SSP_OBJECT_STORE_SECRET": "CREATE SECRET statement of the object store (secret)",
+    "DAGSTER_HOME": "Dagster's folder",
+    "SSP_DAGSTER_POSTGRES_URL": "Dagster's storage (secret)",
+    "SSP_CRASH_AT": "step at which a crash test kills the process",
+}
+"""Environment variables that this installation knows; agencies add those of their `secrets`. All but the last two
+are read here alone, and each that is asked for by `secret` may be given as NAME_FILE, a file that holds the value."""
 
 
 class SettingsError(ValueError):
@@ -34,9 +55,9 @@ class Province(_Strict):
 class Storage(_Strict):
     """Where the lake is. Empty values mean folders below SSP_HOME."""
 
-    katalog: str = ""
+    katalog: str = Field(default="", pattern=CATALOG)
     data: str = ""
-    memori: str = "1GB"
+    memori: str = Field(default="1GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
     utas: int = Field(default=2, ge=1, le=64)
 
 
@@ -52,9 +73,9 @@ class AgencySettings(_Strict):
 class Limits(_Strict):
     """Bounds of one HTTP exchange with an agency."""
 
-    batas_sambung_detik: float = 10.0
-    batas_baca_detik: float = 30.0
-    batas_total_detik: float = 120.0
+    batas_sambung_detik: float = Field(default=10.0, gt=0)
+    batas_baca_detik: float = Field(default=30.0, gt=0)
+    batas_total_detik: float = Field(default=120.0, gt=0)
     percobaan: int = Field(default=5, ge=1, le=20)
     ukuran_maks_mb: int = Field(default=64, ge=1)
 
@@ -94,6 +115,7 @@ class Settings:
     sandbox_url: str = ""
     replay: Path | None = None
     seed: int = 1
+    today_fixed: bool = False
     environment: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -123,7 +145,7 @@ class Settings:
     @property
     def catalog(self) -> str:
         return (
-            self.environment.get("SSP_CATALOG")
+            self.secret("SSP_CATALOG")
             or self.config.penyimpanan.katalog
             or f"sqlite:{self.home / 'lake' / 'catalog.sqlite'}"
         )
@@ -140,9 +162,14 @@ class Settings:
         if not path:
             return None
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            value = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name}_FILE names a file that is not UTF-8 text") from None
+        if not value:
+            raise SettingsError(f"{name}_FILE names an empty file")
+        return value
 
     def is_live(self, agency: str) -> bool:
         """Whether the agency's own host is asked. Raises SettingsError when its legal basis is missing."""
@@ -163,28 +190,49 @@ def today_wib() -> date:
 def load_settings(*, today: date | None = None, environment: dict[str, str] | None = None) -> Settings:
     """Read `ssp.toml` (or the file SSP_CONFIG names) and the environment. Raises SettingsError."""
     env = dict(os.environ if environment is None else environment)
-    path = Path(env.get("SSP_CONFIG") or ROOT / "ssp.toml")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        config = Config.model_validate(document)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path.name}: {error}") from None
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"{path.name}: {reasons}") from None
-    extra = [Path(p) for p in env.get("SSP_CONNECTORS", "").split(os.pathsep) if p]
     given = env.get("SSP_TODAY")
     try:
         fixed = date.fromisoformat(given) if given else None
     except ValueError:
         raise SettingsError(f"SSP_TODAY must be a date like 2026-11-20, not {given!r}") from None
-    return Settings(
-        config=config,
+    try:
+        seed = int(env.get("SSP_SEED") or 1)
+    except ValueError:
+        raise SettingsError(f"SSP_SEED must be a whole number, not {env['SSP_SEED']!r}") from None
+    more = [p for p in env.get("SSP_CONNECTORS", "").split(os.pathsep) if p]
+    settings = Settings(
+        config=_config(env.get("SSP_CONFIG")),
         home=Path(env.get("SSP_HOME") or ROOT / "var").resolve(),
-        roots=(ROOT / "connectors", *extra),
+        roots=(ROOT / "connectors", *(_folder("SSP_CONNECTORS", p) for p in more)),
         today=today or fixed or today_wib(),
-        sandbox_url=env.get("SSP_SANDBOX_URL", ""),
-        replay=Path(env["SSP_REPLAY"]).resolve() if env.get("SSP_REPLAY") else None,
-        seed=int(env.get("SSP_SEED", "1")),
+        today_fixed=bool(today or fixed),
+        sandbox_url=env.get("SSP_SANDBOX_URL", "").rstrip("/"),
+        replay=_folder("SSP_REPLAY", env["SSP_REPLAY"]) if env.get("SSP_REPLAY") else None,
+        seed=seed,
         environment=env,
     )
+    if not re.match(CATALOG, settings.catalog):
+        raise SettingsError("SSP_CATALOG must be sqlite:<path> or postgres:<libpq connection string>")
+    return settings
+
+
+def _config(named: str | None) -> Config:
+    path = Path(named) if named else ROOT / "ssp.toml"
+    if not path.is_file():
+        if named:
+            raise SettingsError(f"SSP_CONFIG names no file: {named}")
+        return Config()
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{path.name}: {reasons}") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path.name}: {error}") from None
+
+
+def _folder(variable: str, given: str) -> Path:
+    path = Path(given).resolve()
+    if not path.is_dir():
+        raise SettingsError(f"{variable} names no folder: {given}")
+    return path

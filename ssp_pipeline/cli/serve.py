@@ -9,28 +9,35 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 @click.command()
 @click.option("--port", default=8800, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
+@click.option("--seed", type=int, help="Same seed, same bytes (default: SSP_SEED or 1).")
 @click.option("--today", type=DATE, help="Business date they take for now.")
-@click.option("--replay", type=click.Path(exists=True, file_okay=False), help="Serve the real series found in DIR.")
+@click.option("--replay", type=click.Path(exists=True, file_okay=False), help="Serve the real series in DIR.")
 @click.option("--faults", type=int, help="Serve faults that a retry heals, by this seed.")
 @click.option("--inbox/--no-inbox", default=False, help="Also drop the offices' files into the inbox.")
-def sandbox(port: int, seed: int, today: Any, replay: str | None, faults: int | None, inbox: bool) -> int:
+def sandbox(port: int, seed: int | None, today: Any, replay: str | None, faults: int | None, inbox: bool) -> int:
     """Run the stand-in agencies in the foreground. The first line on stdout is their address."""
+    from dataclasses import replace as changed
     from datetime import timedelta
     from pathlib import Path
 
     from connectors.sandbox import World, main, write_inbox
     from ssp_pipeline.settings import load_settings
+    from ssp_pipeline.up import INBOX_DAYS
 
     settings = load_settings(today=today.date() if today else None)
+    if seed is not None:
+        settings = changed(settings, seed=seed)
+    if replay:
+        settings = changed(settings, replay=Path(replay).resolve())
     if inbox:
-        world = World(today=settings.today, seed=seed, replay=Path(replay) if replay else None)
-        write_inbox(world, settings.roots, settings.inbox, settings.today - timedelta(days=62), settings.today)
-    arguments = ["--seed", str(seed), "--today", settings.today.isoformat(), "--port", str(port)]
+        world = World(today=settings.today, seed=settings.seed, replay=settings.replay)
+        start = settings.today - timedelta(days=INBOX_DAYS)
+        write_inbox(world, settings.roots, settings.inbox, start, settings.today)
+    arguments = ["--seed", str(settings.seed), "--today", settings.today.isoformat(), "--port", str(port)]
     for root in settings.roots:
         arguments += ["--root", str(root)]
-    if replay:
-        arguments += ["--replay", replay]
+    if settings.replay:
+        arguments += ["--replay", str(settings.replay)]
     if faults is not None:
         arguments += ["--faults", str(faults)]
     main(arguments)
@@ -40,50 +47,14 @@ def sandbox(port: int, seed: int, today: Any, replay: str | None, faults: int | 
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="Port of Dagster's web server on 127.0.0.1.")
 def up(port: int) -> int:
-    """Run Dagster's web server and daemon with schedules on, and the stand-ins. Ends with Ctrl-C."""
-    import os
-    import signal
-    import subprocess
-    import sys
-    from contextlib import ExitStack
+    """Run Dagster's web server and daemon with schedules on, and the stand-ins. Ends with Ctrl-C or SIGTERM.
 
-    from ssp_pipeline import app
-    from ssp_pipeline.instance import prepare_home
-    from ssp_pipeline.settings import ROOT, load_settings
+    Exit code 1 when one of them ended by itself; a service manager starts all of it again.
+    """
+    from ssp_pipeline.settings import load_settings
+    from ssp_pipeline.up import keep_up
 
-    settings = load_settings()
-    environment = dict(os.environ) | {"DAGSTER_HOME": str(prepare_home(settings)), "SSP_HOME": str(settings.home)}
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    with ExitStack() as stack:
-        if app.needs_stand_ins(settings):
-            url = stack.enter_context(app.stand_ins(settings, days=62))
-            environment["SSP_SANDBOX_URL"] = url
-            click.echo(f"instansi tiruan: {url}")
-        commands = [
-            [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port)],
-            [sys.executable, "-m", "dagster._daemon", "run"],
-        ]
-        processes = [
-            subprocess.Popen([*c, "-m", "ssp_pipeline.definitions"], env=environment, cwd=ROOT) for c in commands
-        ]
-        click.echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C mengakhiri)")
-        try:
-            while all(p.poll() is None for p in processes):
-                try:
-                    processes[0].wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    continue
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-        return 1
+    return keep_up(load_settings(), port, click.echo)
 
 
 @click.command()

@@ -1,0 +1,188 @@
+"""What `ssp up` keeps running: Dagster's web server and daemon, and the stand-ins of agencies that are not live.
+
+Belongs here: starting, watching and ending these processes, and what a killed predecessor left in Dagster's storage.
+Does not belong here: schedules and assets (`assets/`), serving a stand-in (`connectors/sandbox.py`).
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssp_pipeline import app
+from ssp_pipeline.instance import open_instance, prepare_home
+from ssp_pipeline.settings import ROOT, Settings, SettingsError, today_wib
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+INBOX_DAYS = 62
+"""Days of offices' files that the stand-ins drop into the inbox: two closed months."""
+
+_GRACE = 15.0
+_LOOK_EVERY = 2.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def keep_up(settings: Settings, port: int, say: Callable[[str], None]) -> int:
+    """Run until a signal comes (gives 0) or the web server or the daemon ends by itself (gives 1).
+
+    Raises SettingsError when another `ssp up` works on the same Dagster home.
+    """
+    stop = threading.Event()
+    with _sole(prepare_home(settings)), ExitStack() as stack, _signals(stop):
+        with open_instance(settings) as instance:
+            left = fail_abandoned(instance)
+        if left:
+            say(f"{left} jalan terputus ditandai gagal")
+        environment = dict(os.environ) | {
+            "DAGSTER_HOME": str(settings.dagster_home),
+            "SSP_HOME": str(settings.home),
+        }
+        stand_ins: _StandIns | None = None
+        if app.needs_stand_ins(settings):
+            stand_ins = stack.enter_context(_StandIns(settings))
+            environment["SSP_SANDBOX_URL"] = stand_ins.url
+            say(f"instansi tiruan: {stand_ins.url}")
+        parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(port)]
+        say(f"Dagster: http://127.0.0.1:{port} (Ctrl-C mengakhiri)")
+        while not stop.wait(_LOOK_EVERY):
+            ended = next((p for p in parts if not p.alive), None)
+            if ended:
+                say(f"{ended.name} berhenti sendiri dengan kode {ended.process.returncode}; semuanya diakhiri")
+                return 1
+            if stand_ins:
+                stand_ins.look()
+        say("mengakhiri")
+        return 0
+
+
+def _commands(port: int) -> list[tuple[str, list[str]]]:
+    what = ["-m", "ssp_pipeline.definitions"]
+    return [
+        ("server web", [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *what]),
+        ("daemon", [sys.executable, "-m", "dagster._daemon", "run", *what]),
+    ]
+
+
+def fail_abandoned(instance: "DagsterInstance") -> int:
+    """Mark runs that were under way when the daemon's machine or process was killed as failed; gives their number.
+
+    Runs belong to the one daemon of an instance. Before that daemon starts, nothing can be running, yet Dagster
+    would hold the pool slots of such runs for ever. Runs of `ssp run` carry their process and are left alone.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    from ssp_pipeline.instance import process_tag
+
+    status = DagsterRunStatus
+    abandoned = [
+        run
+        for run in instance.get_runs(RunsFilter(statuses=[status.STARTING, status.STARTED, status.CANCELING]))
+        if not process_tag().keys() & run.tags.keys()
+    ]
+    for run in abandoned:
+        instance.report_run_failed(run, "the daemon was ended while this run was under way")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(abandoned)
+
+
+@contextmanager
+def _sole(home: Path) -> Iterator[None]:
+    """Two daemons on one instance would start every schedule twice."""
+    with (home / "up.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(f"another `ssp up` works on {home}; end it first, or set SSP_HOME") from None
+        yield
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class _Part:
+    """A process that leads a group of its own, so that its children end with it."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def end(self) -> None:
+        """Ask the process to end, then make sure that nothing of its group is left."""
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def _part(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[_Part]:
+    part = _Part(name, subprocess.Popen(command, env=dict(environment), cwd=ROOT, start_new_session=True))
+    try:
+        yield part
+    finally:
+        part.end()
+
+
+class _StandIns:
+    """The stand-ins on one port, begun anew when the business date changes or they do not answer."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._stack = ExitStack()
+        self._today = settings.today
+        self.url = ""
+
+    def __enter__(self) -> "_StandIns":
+        self._begin(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def look(self) -> None:
+        """Begin anew if needed."""
+        today = self._settings.today if self._settings.today_fixed else today_wib()
+        if today == self._today and self._answers(today):
+            return
+        self._today = today
+        self._stack.close()
+        self._begin(int(self.url.rsplit(":", 1)[1]))
+
+    def _begin(self, port: int) -> None:
+        settings = replace(self._settings, today=self._today)
+        self.url = self._stack.enter_context(app.stand_ins(settings, days=INBOX_DAYS, port=port))
+
+    def _answers(self, today: date) -> bool:
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=3)
+        try:
+            connection.request("GET", "/_sehat")
+            return bool(json.load(connection.getresponse())["today"] == today.isoformat())
+        except (OSError, HTTPException, ValueError, KeyError):
+            return False
+        finally:
+            connection.close()

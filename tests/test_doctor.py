@@ -1,0 +1,88 @@
+"""`ssp doctor`: each thing that keeps an installation from working is a line that says what to do."""
+
+from datetime import date
+from pathlib import Path
+
+from ssp_pipeline.doctor import Finding, examine
+from ssp_pipeline.settings import load_settings
+
+WORKING = ("provinsi", "lake", "kontrak", "kunci induk", "folder data")
+
+
+def look(tmp_path: Path, toml: str = "", **environment: str) -> dict[str, Finding]:
+    file = tmp_path / "ssp.toml"
+    file.write_text(toml, encoding="utf-8")
+    given = {"SSP_CONFIG": str(file), "SSP_HOME": str(tmp_path / "var")} | environment
+    return {f.subject: f for f in examine(load_settings(environment=given, today=date(2026, 11, 20)))}
+
+
+def test_a_fresh_clone_is_in_order_and_looking_changes_nothing(tmp_path: Path) -> None:
+    found = look(tmp_path)
+    assert [f.text for f in found.values() if not f.ok] == []
+    assert set(WORKING) <= found.keys()
+    assert found["instansi pihps"].text == "tiruan"
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_agency_that_is_on_without_a_legal_basis_is_named(tmp_path: Path) -> None:
+    found = look(tmp_path, "[instansi.pihps]\nlangsung = true\n")
+    assert not found["instansi pihps"].ok
+    assert "dasar_hukum" in found["instansi pihps"].text
+
+
+def test_a_live_agency_shows_its_address_its_basis_and_the_secrets_that_are_not_set(tmp_path: Path) -> None:
+    toml = '[instansi.samsat]\nlangsung = true\ndasar_hukum = "PKS 7/2026"\nurl = "https://samsat.example.invalid"\n'
+    text = look(tmp_path, toml)["instansi samsat"].text
+    assert "https://samsat.example.invalid" in text
+    assert "PKS 7/2026" in text
+    assert "SSP_SAMSAT_API_KEY" in text
+    given = look(tmp_path, toml, SSP_SAMSAT_API_KEY="sangat-rahasia")["instansi samsat"].text
+    assert "SSP_SAMSAT_API_KEY" not in given
+    assert "sangat-rahasia" not in given
+
+
+def test_an_agency_that_no_folder_knows_is_a_fault(tmp_path: Path) -> None:
+    found = look(tmp_path, '[instansi.tidak_ada]\nurl = "https://example.invalid"\n')
+    assert not found["ssp.toml"].ok
+    assert "tidak_ada" in found["ssp.toml"].text
+
+
+def test_settings_and_the_list_of_regions_must_name_one_province(tmp_path: Path) -> None:
+    found = look(tmp_path, '[provinsi]\nkode_bps = "15"\nnama = "Jambi"\n')
+    assert not found["provinsi"].ok
+
+
+def test_a_misspelt_variable_is_found_and_its_value_is_not_shown(tmp_path: Path) -> None:
+    found = look(tmp_path, SSP_SAMSAT_API_KY="sangat-rahasia", SSP_SAMSAT_API_KEY_FILE="x", SSP_TODAY="2026-11-20")
+    assert not found["lingkungan"].ok
+    assert found["lingkungan"].text.endswith("SSP_SAMSAT_API_KY")
+
+
+def test_a_master_key_that_is_none_or_that_others_can_read_is_a_fault(tmp_path: Path) -> None:
+    assert "64 hex" in look(tmp_path, SSP_MASTER_KEY="pendek")["kunci induk"].text
+    key = tmp_path / "var" / "keys" / "induk.key"
+    key.parent.mkdir(parents=True)
+    key.write_bytes(bytes(32))
+    key.chmod(0o644)
+    found = look(tmp_path)["kunci induk"]
+    assert not found.ok
+    assert "chmod 600" in found.text
+
+
+def test_a_catalogue_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    lake = tmp_path / "var" / "lake"
+    lake.mkdir(parents=True)
+    (lake / "catalog.sqlite").write_bytes(b"bukan basis data" * 100)
+    found = look(tmp_path)["lake"]
+    assert not found.ok
+    assert "\n" not in found.text
+
+
+def test_every_faulty_contract_of_a_further_folder_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "lain" / "kantor"
+    folder.mkdir(parents=True)
+    (folder / "agency.yaml").write_text("kode: kantor\nnama: Kantor\ninstansi: Kantor\n")
+    (folder / "data.odcs.yaml").write_text("apiVersion: v3.1.0\n")
+    found = look(tmp_path, SSP_CONNECTORS=str(tmp_path / "lain"))["kontrak"]
+    assert not found.ok
+    assert "kantor/data.odcs.yaml" in found.text

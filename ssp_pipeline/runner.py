@@ -240,23 +240,66 @@ def report(result: RunResult, *, as_json: bool) -> None:
         print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
         return
     console = Console()
-    table = Table(title=None, header_style="bold", pad_edge=False)
-    headings = ("Dataset", "Ditarik", "Diterima", "Karantina", "Partisi", "Terbaru", "Pemeriksaan", "Detik")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in (1, 2, 3, 4, 7) else "left", no_wrap=number == 0)
-    for row in rows:
-        style = "" if row["putusan"] in ("lulus", "tidak berubah") else "red"
-        figures = [f"{row[k]:,}".replace(",", ".") for k in ("ditarik", "diterima", "dikarantina", "partisi")]
-        table.add_row(row["dataset"], *figures, row["terbaru"], row["putusan"], f"{row['detik']:.1f}", style=style)
-    console.print(table)
+    console.print(_closing_table(rows, wide=console.width >= _WIDE))
     for row in rows:
         if row["keterangan"]:
             console.print(f"[red]{row['dataset']}[/red]: {row['keterangan']}", highlight=False)
     for error in result.model_errors:
         console.print(f"[red]model[/red] {error}", highlight=False)
+    made_up = sorted({o.asal for d in result.datasets for o in d.outcomes} & {"tiruan", "ulangan"})
+    if made_up:
+        console.print(f"Asal data: {' dan '.join(made_up)}, bukan ambilan langsung dari instansi.", highlight=False)
     if result.new_versions or result.new_blobs:
-        text = f"{result.new_versions} versi data baru, {result.new_blobs} muatan baru di arsip"
+        text = f"{_figure(result.new_versions)} versi data baru, {_figure(result.new_blobs)} muatan baru di arsip"
     else:
         text = "Tidak ada versi data baru dan tidak ada muatan baru: semua sama dengan sebelumnya"
     snapshot = f"; cuplikan {result.snapshot}{' (baru)' if result.new_snapshot else ''}" if result.snapshot else ""
-    console.print(f"{text}{snapshot}. {result.seconds:.1f} detik.", highlight=False)
+    console.print(f"{text}{snapshot}. {_seconds(result.seconds)} detik.", highlight=False)
+
+
+_WIDE = 112
+"""Columns from which a line holds a dataset's full name; on narrower screens agencies stand on lines of their own."""
+
+
+def _closing_table(rows: Sequence[dict[str, Any]], *, wide: bool) -> Table:
+    """A line a dataset. Figures are never cut off: a long name or verdict goes on in the next line."""
+    headings = ["Dataset", "Ditarik", "Diterima", "Karantina", "Partisi", "Terbaru", "Pemeriksaan", "Detik"]
+    if not wide:
+        headings = ["Dataset", "Ditarik", "Diterima", "Karant.", "Part.", "Terbaru", "Putusan", "Detik"]
+    counts = ("ditarik", "diterima", "dikarantina", "partisi")
+    table = Table(box=None, header_style="bold underline", pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
+    for number, heading in enumerate(headings):
+        table.add_column(
+            heading,
+            justify="right" if number in (1, 2, 3, 4, 7) else "left",
+            no_wrap=number not in (0, 6),
+            overflow="fold",
+            width=8 if number == 6 and not wide else None,
+            min_width=5 if number == 7 else 18 if number == 0 else None,
+        )
+    agency = ""
+    for row in rows:
+        owner, name = row["dataset"].split(".", 1)
+        if not wide and owner != agency:
+            table.add_row(owner, style="bold")
+            agency = owner
+        verdict = row["putusan"].replace("_", " ")
+        table.add_row(
+            row["dataset"] if wide else f" {name}",
+            *(_figure(row[k]) for k in counts),
+            row["terbaru"],
+            verdict if wide or verdict != "tidak berubah" else "tetap",
+            _seconds(row["detik"]),
+            style="" if row["putusan"] in ("lulus", "tidak berubah") else "red",
+        )
+    sums = (_figure(sum(row[k] for row in rows)) for k in counts)
+    table.add_row("Jumlah", *sums, "", "", _seconds(sum(row["detik"] for row in rows)), style="bold")
+    return table
+
+
+def _figure(number: int) -> str:
+    return f"{number:,}".replace(",", ".")
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}".replace(".", ",")

@@ -1,4 +1,4 @@
-"""The same pages through dlt: rest_api source, Parquet loader, DuckDB destination. Runs in an environment of its own."""
+"""The same pages through dlt: rest_api source, Parquet loader, DuckDB destination. Runs in its own environment."""
 
 import argparse
 

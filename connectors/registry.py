@@ -33,6 +33,10 @@ def import_part(folder: Path, part: str) -> ModuleType:
     return importlib.import_module(f"{package}.{part}")
 
 
+class UnknownName(LookupError):
+    """No agency or dataset has this name; the message lists those there are."""
+
+
 class Registry:
     """All agencies below the roots (the built-in folder first), with their contracts and feeds.
 
@@ -62,12 +66,12 @@ class Registry:
         return contracts
 
     def contract(self, dataset: str) -> Contract:
-        """By id (`agency.dataset`), table name or unambiguous dataset name. Raises KeyError that lists near names."""
+        """By id (`agency.dataset`), table name or unambiguous dataset name. Raises UnknownName."""
         hits = [c for c in self.contracts if dataset in (c.id, c.table, c.dataset)]
         if len(hits) == 1:
             return hits[0]
         known = ", ".join(c.id for c in (hits or self.contracts))
-        raise KeyError(f"dataset '{dataset}' is {'ambiguous' if hits else 'unknown'}; there are: {known}")
+        raise UnknownName(f"dataset '{dataset}' is {'ambiguous' if hits else 'unknown'}; there are: {known}")
 
     def feed(self, contract: Contract) -> Feed:
         """How a dataset is pulled and read: the agency's code, or the general inbox or reference file."""
@@ -81,5 +85,5 @@ class Registry:
             return reference_feed(contract, contract.folder)
         feeds: dict[str, Feed] = import_part(contract.folder, "connector").FEEDS
         if contract.dataset not in feeds:
-            raise KeyError(f"{contract.agency}/connector.py: FEEDS has no '{contract.dataset}'")
+            raise UnknownName(f"{contract.agency}/connector.py: FEEDS has no '{contract.dataset}'")
         return feeds[contract.dataset]

@@ -18,6 +18,7 @@ from assets.build import build_assets, range_tags
 from assets.timeliness import closed_window
 from assets.windows import partition_dates
 from connectors.contract import Contract
+from connectors.registry import UnknownName
 from ssp_pipeline import app
 from ssp_pipeline.instance import open_instance, process_tag
 from ssp_pipeline.settings import Settings
@@ -106,11 +107,11 @@ class Runner:
         self.workspace.close()
 
     def select(self, agencies: Sequence[str], datasets: Sequence[str]) -> list[Contract]:
-        """Contracts by agency and dataset names; all when neither is given. Raises KeyError for unknown names."""
+        """Contracts by agency and dataset names; all when neither is given. Raises UnknownName."""
         registry = self.workspace.registry
         unknown = set(agencies) - registry.agencies.keys()
         if unknown:
-            raise KeyError(f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}")
+            raise UnknownName(f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}")
         if not agencies and not datasets:
             return list(registry.contracts)
         chosen = {registry.contract(d).id for d in datasets}

@@ -71,6 +71,7 @@ _EXPECTED = {
     "WrongMaster": 2,
     "LakeBusy": 5,
     "LakeSchemaError": 2,
+    "UnknownName": 2,
 }
 
 

@@ -52,6 +52,7 @@ log = logging.getLogger("ssp.http")
 MANIFEST_HEADERS = ("Date", "ETag", "Last-Modified", "Content-Type", "Content-Length", "X-SSP-Asal")
 """Response headers that are worth a place beside the archived body."""
 
+BOM = b"\xef\xbb\xbf"
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
@@ -64,7 +65,8 @@ def user_agent(version: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole successful answer. `body` is decompressed, `url` without secrets, `fetched_at` in UTC."""
+    """A whole successful answer. `body` is decompressed and has no UTF-8 byte order mark, which is no part of JSON
+    and which its readers refuse. `url` is without secrets, `fetched_at` in UTC."""
 
     status: int
     headers: Mapping[str, str]
@@ -196,6 +198,7 @@ class HttpClient:
             status: int | None = None
             try:
                 status, answer_headers, body = self._attempt(prepared, end, limit)
+                body = body.removeprefix(BOM)
                 if expect is not None:
                     expect(body)
             except AnswerProblem as caught:

@@ -78,6 +78,7 @@ REASONS: dict[str, type[PullError]] = {
     "halaman_html": UnusableAnswer,
     "xml_bukan_json": UnusableAnswer,
     "bukan_json": UnusableAnswer,
+    "bukan_utf8": UnusableAnswer,
     "json_terpotong": UnusableAnswer,
     "jawaban_kosong": UnusableAnswer,
     "galat_dalam_200": UnusableAnswer,
@@ -103,6 +104,7 @@ ADVICE: dict[str, str] = {
     "halaman_login": "The host wants a login: check the key or session in the settings.",
     "halaman_html": "The host shows a web page, perhaps of maintenance: look at the address, run again later.",
     "xml_bukan_json": "The interface answers in another format: look at the address, it may have changed.",
+    "bukan_utf8": "The text is in another encoding than JSON allows: tell the agency. Nothing of it was kept.",
     "jawaban_kosong": "The host answered without data: run the pull again later.",
     "galat_dalam_200": "The agency reports an error of its own: run again later, or ask the agency.",
     "halaman_berubah": "The data kept changing while they were paged: run the pull again at a quiet hour.",
@@ -152,8 +154,8 @@ _LOGIN_MARKS = (b'type="password"', b"type='password'", b"type=password", b"logi
 def expect_json(body: bytes) -> None:
     """Refuse a 200 that is no JSON or NDJSON, by its first and last bytes (the parser does the rest).
 
-    Raises RetryableAnswer with the code jawaban_kosong, halaman_login, halaman_html, xml_bukan_json, bukan_json
-    or json_terpotong. A BOM in front is left to the reader.
+    Raises RetryableAnswer with the code jawaban_kosong, halaman_login, halaman_html, xml_bukan_json, bukan_json,
+    json_terpotong or bukan_utf8. A BOM in front is passed over.
     """
     start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
@@ -173,3 +175,8 @@ def expect_json(body: bytes) -> None:
     closing = {b"{": b"}", b"[": b"]"}.get(first)
     if closing and body[-512:].rstrip()[-1:] != closing:
         raise RetryableAnswer("the JSON is not complete", "json_terpotong")
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        # No bytes of the body in the message: they may belong to a name.
+        raise RetryableAnswer(f"the text is not UTF-8 from byte {error.start} on", "bukan_utf8") from None

@@ -21,6 +21,7 @@ from connectors.crashpoint import crashpoint
 from connectors.http_errors import PullError
 from connectors.paging import PagingRestart
 from connectors.pull import LivePull
+from connectors.redaction import NotJson
 from warehouse import ops
 
 RESTARTS = 3
@@ -92,6 +93,9 @@ class Ingest:
                 disturbed = restart
             except PullError as error:
                 return _failed(settler, keys, "gagal_tarik", error.reason_code, error)
+            except NotJson as error:
+                # What cannot be cut to the contract is not archived, so there is nothing to read again.
+                return _failed(settler, keys, "gagal_tarik", "bukan_json", error)
             except MissingSecret as error:
                 return _failed(settler, keys, "gagal_tarik", "rahasia_belum_diatur", error)
             except PayloadError as error:

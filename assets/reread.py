@@ -22,7 +22,8 @@ def reread(workspace: Workspace) -> Reread:
             contract,
             regions=workspace.regions,
             hash_key=workspace.hash_key,
-            today=max((e.fetched_at + timedelta(hours=7)).date() for e in entries),
+            # The day of the pull as it was told, which may be ahead of the clock (`--today`).
+            today=max(max((e.fetched_at + timedelta(hours=7)).date(), e.window_end) for e in entries),
         )
         for payload in payloads:
             staging.add(payload, feed.read(payload, contract))

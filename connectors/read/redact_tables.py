@@ -34,9 +34,12 @@ def _kept(grid: Grid, table: Table, *, hide_misfits: bool) -> Grid:
     last = max(last, *(row for row, _ in table.labels)) if table.labels else last
     wanted = {*table.rows} | ({table.totals} if table.totals is not None else set())
     for number, row in enumerate(grid.rows[: last + 1]):
-        if hide_misfits and number in table.misfits:
-            # Its cells have slipped, so what stands in an allowed column may be another column's.
-            rows.append([MASK] * len(row))
+        if number in table.misfits:
+            # Its cells have slipped, so what stands in an allowed column may be another column's. What stands beyond
+            # the header stays filled, or the row would fit once it is cut.
+            filled = [None if value is None else MASK for value in row]
+            allowed = [value if column in kept else filled[column] for column, value in enumerate(row)]
+            rows.append([MASK] * len(row) if hide_misfits else allowed)
             continue
         rows.append(
             [
@@ -66,8 +69,9 @@ def redact_file(body: bytes, contract: Contract, where: str) -> RedactedFile:
     if is_csv and cut.rows == grid.rows:
         return RedactedFile(body, ())
     again = locate(cut, contract, where)
-    if (again.rows, again.totals, again.columns, again.unpivoted, again.values) != (
+    if (again.rows, again.misfits, again.totals, again.columns, again.unpivoted, again.values) != (
         table.rows,
+        table.misfits,
         table.totals,
         table.columns,
         table.unpivoted,

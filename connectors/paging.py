@@ -49,13 +49,13 @@ class PageGuard:
     def see(self, rows: Sequence[Any], *, total: int | None = None, keys: Iterable[Hashable] | None = None) -> None:
         """Take in one page: its rows (JSON values, in order), the total that it announces, the keys of its rows.
 
-        Raises PagingRestart when the same rows came before, a key came before, the total is another than before or
-        out of reach, more rows came than announced, or there are more pages or rows than can be.
+        Raises PagingRestart when the same rows came before, a key came before, the total is another than before,
+        more rows came than announced, or there are more pages or rows than can be.
         """
         self.pages += 1
         self.rows += len(rows)
         if total is not None:
-            if not 0 <= total <= self._max_rows:
+            if total < 0:
                 raise PagingRestart(f"{self.what}: page {self.pages} announces a total of {total}")
             if self.total is not None and total != self.total:
                 way = "shrank" if total < self.total else "grew"

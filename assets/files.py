@@ -55,7 +55,12 @@ def settle_files(
             lake.record([known])
         return outcomes or [known]
     rows, rejected = staging.finish(())
-    keys = sorted({*rows["_partisi"], *rejected["_partisi"]})
+    keys = sorted({*rows["_partisi"], *rejected["_partisi"]} - {ops.UNPLACED})
+    doubts: dict[str, str] = {}
+    # Without its files: one that is named in an outcome counts as done, and its partitions are still to come.
+    origin = {"asal": ",".join(sorted({p.asal for p in used}))}
+    rejected, found = settler.set_aside(keys, rows, rejected, origin, doubts)
+    outcomes.extend(found)
     states = settler.states(keys)
     slots = contract.ext.berkas.slot if contract.ext.berkas else ()
     whole = _with_other_units(workspace, contract, rows, keys, slots)
@@ -68,7 +73,7 @@ def settle_files(
             "muatan": tuple(sorted(shas | older)),
             "asal": ",".join(sorted({p.asal for p in used})),
         }
-        staged = Staged((key,), whole.filter(here), rejected.filter(here))
+        staged = Staged((key,), whole.filter(here), rejected.filter(here), doubts)
         outcomes.extend(settler.judge_and_commit(staged, states, {key: facts}))
     return outcomes
 

@@ -5,7 +5,7 @@ Belongs here: what is decided of a partition and its rows, and committing it. Do
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,10 +15,12 @@ import polars as pl
 from assets.workspace import Workspace
 from connectors.api import Payload
 from connectors.contract import Contract
+from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
 from connectors.read.staging import READER_VERSION, Staging
 from warehouse import ops
-from warehouse.stage import Judged, Staged, content_digest, judge, split
+from warehouse.lake import LakeWriteError
+from warehouse.stage import Staged, aside_digest, content_digest, decide, judge, split, unplaced
 
 CHUNK_ROWS = 250_000
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
@@ -111,29 +113,66 @@ class Settler:
             return []
         facts = {key: {**p.facts, "rincian": p.note} for p in parts for key in p.keys}
         keys = sorted(facts)
+        outcomes: list[ops.Outcome] = []
+        doubts: dict[str, str] = {}
+        for part in parts:
+            part.rejected, found = self.set_aside(part.keys, part.rows, part.rejected, part.facts, doubts)
+            outcomes.extend(found)
         rows = parts[0].rows if len(parts) == 1 else pl.concat([p.rows for p in parts])
         rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
         for part in parts:
             part.rows, part.rejected = rows.clear(), rejected.clear()
-        outcomes: list[ops.Outcome] = []
-        for staged in _batches(keys, rows, rejected):
+        for staged in _batches(keys, rows, rejected, doubts):
             outcomes.extend(self.judge_and_commit(staged, states, facts))
         return outcomes
+
+    def set_aside(
+        self,
+        keys: Sequence[str],
+        rows: pl.DataFrame,
+        rejected: pl.DataFrame,
+        facts: dict[str, Any],
+        doubts: dict[str, str],
+    ) -> tuple[pl.DataFrame, list[ops.Outcome]]:
+        """Record the rejected rows of no known partition, before the partitions: a kill between the two loses none.
+
+        Gives the other rejected rows and the outcome, and notes in `doubts` why partitions are to be blocked.
+        """
+        found = unplaced(self._contract, keys, rows.height + rejected.height, rejected)
+        if found.rows.is_empty():
+            return rejected, []
+        if found.doubt:
+            doubts.update(dict.fromkeys(keys, found.doubt))
+        key = ops.UNPLACED + min(keys, default="")
+        before = self._ws.lake.newest_outcome(self._contract.id, key)
+        digest = aside_digest(found.rows)
+        known = not found.doubt and before is not None and before.ok and before.digest_karantina == digest
+        outcome = self.outcome(
+            key,
+            "diblokir" if found.doubt else "tidak_berubah" if known else "dikarantina",
+            alasan=found.doubt,
+            ditarik=found.rows.height,
+            dikarantina=found.rows.height,
+            digest_karantina=digest,
+            **facts,
+        )
+        aside = found.rows.with_columns(pl.lit(key).alias("_partisi"))
+        self._ws.lake.commit(
+            self._contract, [outcome], rows.clear(), self._quarantine([] if known else [aside]), self._checks([])
+        )
+        return found.placed, [outcome]
 
     def judge_and_commit(self, staged: Staged, states: States, facts: dict[str, dict[str, Any]]) -> list[ops.Outcome]:
         """Run the checks on whole partitions and commit those that pass, in one transaction."""
         contract, lake = self._contract, self._ws.lake
-        first = staged.partitions[0]
-        before = lake.state_before(contract.id, first)
-        judged = judge(contract, staged, {first: before.profil} if before else {}, self._ws.checker)
+        judged = judge(contract, staged, self._before(staged.partitions[0], states), self._ws.checker)
         crashpoint("ingest.checked")
         by_key = split(judged.rows) if judged.rows.height else {}
         bad = split(judged.rejected) if judged.rejected.height else {}
         outcomes: list[ops.Outcome] = []
         for key in staged.partitions:
             good, aside = by_key.get(key, judged.rows.clear()), bad.get(key, pl.DataFrame())
-            digest = content_digest(contract, good)
-            status, reason = _decide(key, good, aside, digest, judged, states.get(key))
+            status, reason = decide(contract, key, good, aside, judged, states.get(key))
             outcomes.append(
                 self.outcome(
                     key,
@@ -142,21 +181,37 @@ class Settler:
                     ditarik=good.height + aside.height,
                     diterima=good.height,
                     dikarantina=aside.height,
-                    digest_isi=digest,
+                    digest_isi=content_digest(contract, good),
+                    digest_karantina=aside_digest(aside),
                     profil=judged.profiles.get(key, {}),
                     **facts[key],
                 )
             )
         accepted = [o.partisi for o in outcomes if o.status == "diterima"]
         kept = [o.partisi for o in outcomes if o.status in ("diterima", "diblokir", "cakupan_kurang")]
-        lake.commit(
-            contract,
-            outcomes,
-            _only(judged.rows, by_key, accepted).drop("_partisi"),
-            self._quarantine([bad[k] for k in kept if k in bad]),
-            self._checks([c for c in judged.checks if c["partisi"] in set(kept)]),
-        )
+        try:
+            lake.commit(
+                contract,
+                outcomes,
+                _only(judged.rows, by_key, accepted).drop("_partisi"),
+                self._quarantine([bad[k] for k in kept if k in bad]),
+                self._checks([c for c in judged.checks if c["partisi"] in set(kept)]),
+            )
+        except LakeWriteError as error:
+            # Nothing was kept of this attempt. If even this cannot be written, the error itself is the outcome.
+            outcomes = [
+                self.outcome(o.partisi, "gagal_simpan", alasan="lake_tidak_dapat_ditulis", rincian=str(error))
+                for o in outcomes
+            ]
+            lake.record(outcomes)
         return outcomes
+
+    def _before(self, first: str, states: States) -> dict[str, Any]:
+        """The profile that the first partition is compared with: a single partition with its own last version."""
+        if first == SINGLE_PARTITION:
+            return {first: states[first].profil} if first in states else {}
+        profile = self._ws.lake.profile_before(self._contract.id, first)
+        return {first: profile} if profile else {}
 
     def _quarantine(self, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         if not parts:
@@ -187,36 +242,19 @@ def _only(rows: pl.DataFrame, by_key: dict[str, pl.DataFrame], keys: Sequence[st
     return pl.concat(chosen) if chosen else rows.clear()
 
 
-def _decide(
-    key: str, good: pl.DataFrame, aside: pl.DataFrame, digest: str, judged: Judged, state: ops.Outcome | None
-) -> tuple[ops.Status, str]:
-    """What becomes of a partition. The later pull wins, unless it brought less than what is there."""
-    if state is not None and good.height and digest == state.digest_isi:
-        return "tidak_berubah", "isi_sama"
-    if key in judged.blocked:
-        return "diblokir", judged.blocked[key]
-    if not good.height and not aside.height:
-        if state is not None and state.diterima:
-            return "cakupan_kurang", f"0 baris, versi yang ada {state.diterima} baris"
-        return "kosong", ""
-    if state is not None and good.height < state.diterima:
-        return "cakupan_kurang", f"{good.height} baris, versi yang ada {state.diterima} baris"
-    return "diterima", "isi_berubah_versi_lama_diganti" if state is not None and state.diterima else ""
-
-
-def _batches(keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame) -> Iterator[Staged]:
-    """Whole partitions joined up to CHUNK_ROWS. Rejected rows of no known partition go with the first."""
+def _batches(
+    keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame, doubts: Mapping[str, str]
+) -> Iterator[Staged]:
+    """Whole partitions joined up to CHUNK_ROWS."""
     counts = dict(rows["_partisi"].value_counts().iter_rows()) if rows.height else {}
     group: list[str] = []
     size = 0
-    first = True
     for key in [*keys, None]:
         if key is None or (group and size + counts.get(key, 0) > CHUNK_ROWS):
             if group:
                 inside = pl.col("_partisi").is_in(group)
-                aside = rejected.filter(inside | (~pl.col("_partisi").is_in(list(keys)) if first else pl.lit(False)))
-                yield Staged(tuple(group), rows.filter(inside) if len(group) < len(keys) else rows, aside)
-                first = False
+                mine = rows.filter(inside) if len(group) < len(keys) else rows
+                yield Staged(tuple(group), mine, rejected.filter(inside), doubts)
             group, size = [], 0
         if key is not None:
             group.append(key)

@@ -4,6 +4,7 @@ Belongs here: how a connection is made. Does not belong here: what is read or wr
 """
 
 import importlib
+import os
 import re
 import tempfile
 from dataclasses import dataclass, field
@@ -14,22 +15,40 @@ from typing import Any
 import duckdb
 
 LAKE = "lake"
-_IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PASSWORD = re.compile(r"(password\s*=\s*)(?:'[^']*'|[^\s\"]+)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
+_CATALOGS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+_EXTRAS = {"postgres_scanner": " (it comes with the extra 'postgres')"}
+
+
+class LakeUnreachable(RuntimeError):
+    """The lake's catalogue or its storage cannot be opened; the message holds no password."""
 
 
 @dataclass(frozen=True)
 class LakeConfig:
     """Where the lake is. `catalog` is `sqlite:<path>` or `postgres:<libpq string>`; `data_path` a folder or s3:// URL.
 
-    `secret_sql` is a `CREATE SECRET …` statement for object storage, kept out of logs and reprs.
+    `secret_sql` is a `CREATE SECRET …` statement for object storage; it and the catalogue's address, which may
+    hold a password, are kept out of reprs. Raises ValueError for a catalogue of another kind.
     """
 
-    catalog: str
+    catalog: str = field(repr=False)
     data_path: str
     lock_path: Path
     memory_limit: str = "1GB"
     threads: int = 2
     secret_sql: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _CATALOGS:
+            raise ValueError(f"the lake's catalogue is sqlite:<path> or postgres:<libpq string>, not '{self.kind}:…'")
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgres`."""
+        return self.catalog.partition(":")[0]
 
     @property
     def local_data(self) -> Path | None:
@@ -39,64 +58,107 @@ class LakeConfig:
 
 def ident(name: str) -> str:
     """A quoted SQL name. Raises ValueError for anything but letters, digits and underscores."""
-    if not _IDENTIFIER.match(name):
+    if not _IDENTIFIER.fullmatch(name):
         raise ValueError(f"not a plain SQL name: {name!r}")
     return f'"{name}"'
 
 
 def qualified(table: str) -> str:
-    """`schema.table` as a quoted name inside the lake."""
+    """`schema.table` as a quoted name inside the lake. Raises ValueError."""
     schema, _, name = table.partition(".")
     return f"{LAKE}.{ident(schema)}.{ident(name)}"
 
 
 def literal(text: str) -> str:
-    """A quoted SQL text, for the statements that take no parameters (COMMENT, ATTACH, LOAD)."""
-    return "'" + text.replace("'", "''").replace("\x00", "") + "'"
+    """A quoted SQL text, for the statements that take no parameters (COMMENT, ATTACH, LOAD). Raises ValueError."""
+    if "\x00" in text:
+        raise ValueError("a text for SQL holds a NUL character")
+    return "'" + text.replace("'", "''") + "'"
 
 
 @cache
 def _extension(name: str) -> str:
     """Path of a DuckDB extension that came as a wheel. Raises RuntimeError when the wheel is not installed."""
     package = f"duckdb_extension_{name}"
+    wheel = f"{package.replace('_', '-')}=={duckdb.__version__}"
     try:
         module = importlib.import_module(package)
     except ModuleNotFoundError:
-        raise RuntimeError(
-            f"install the package {package.replace('_', '-')} (extra 'postgres' for PostgreSQL)"
-        ) from None
+        raise RuntimeError(f"the lake needs the package {wheel}: install it{_EXTRAS.get(name, '')}") from None
     folder = Path(str(module.__file__)).parent / "extensions" / f"v{duckdb.__version__}"
     path = folder / f"{name}.duckdb_extension"
     if not path.is_file():
-        raise RuntimeError(f"{package} holds no build for DuckDB {duckdb.__version__}; pin both to one version")
+        raise RuntimeError(f"{package} holds no build for DuckDB {duckdb.__version__}: install {wheel}")
     return str(path)
 
 
-def bare(config: dict[str, Any] | None = None, database: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A connection that never downloads or loads an extension by itself."""
+def bare(
+    config: dict[str, Any] | None = None, database: str = ":memory:", *, closed: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A connection that never downloads or loads an extension by itself.
+
+    `closed`: expressions that come out of contracts run in it, so it can reach neither files nor the network and
+    its settings can no longer be changed.
+    """
     settings: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "temp_directory": str(Path(tempfile.gettempdir()) / "ssp-duckdb"),
+        "temp_directory": _spill_folder(),
     }
     con = duckdb.connect(database, config=settings | (config or {}))
     con.execute("SET TimeZone = 'UTC'")
+    if closed:
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
     return con
+
+
+def _spill_folder() -> str:
+    """Where DuckDB spills what does not fit into memory: a folder of this user only, for it may hold private rows."""
+    folder = Path(tempfile.gettempdir()) / f"ssp-duckdb-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise RuntimeError(f"{folder} must be a folder of this user with mode 0700: remove it, then try again")
+    return str(folder)
 
 
 def attach(config: LakeConfig, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """A connection with the lake attached as `lake`. Readers are to use autocommit, one statement each."""
+    """A connection with the lake attached as `lake`. Readers are to use autocommit, one statement each.
+
+    Raises RuntimeError when an extension's package is not installed, LakeUnreachable when the lake cannot be opened.
+    """
+    needed = ["ducklake", _CATALOGS[config.kind], *(["httpfs"] if config.secret_sql else [])]
+    paths = [_extension(name) for name in needed]
     con = bare({"memory_limit": config.memory_limit, "threads": config.threads, "preserve_insertion_order": True})
-    con.execute(f"LOAD {literal(_extension('ducklake'))}")
-    kind = config.catalog.partition(":")[0]
-    con.execute(f"LOAD {literal(_extension({'sqlite': 'sqlite_scanner', 'postgres': 'postgres_scanner'}[kind]))}")
-    if config.secret_sql:
-        con.execute(f"LOAD {literal(_extension('httpfs'))}")
-        con.execute(config.secret_sql)
-    options = [f"DATA_PATH {literal(config.data_path.rstrip('/') + '/')}", "DATA_INLINING_ROW_LIMIT 0"]
-    if kind == "sqlite":
-        options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
-    if read_only:
-        options.append("READ_ONLY")
-    con.execute(f"ATTACH {literal('ducklake:' + config.catalog)} AS {LAKE} ({', '.join(options)})")
+    try:
+        for path in paths:
+            con.execute(f"LOAD {literal(path)}")
+        if config.secret_sql:
+            _create_secret(con, config.secret_sql)
+        options = [f"DATA_PATH {literal(config.data_path.rstrip('/') + '/')}", "DATA_INLINING_ROW_LIMIT 0"]
+        if config.kind == "sqlite":
+            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
+        if read_only:
+            options.append("READ_ONLY")
+        _attach(con, f"ATTACH {literal('ducklake:' + config.catalog)} AS {LAKE} ({', '.join(options)})")
+    except BaseException:
+        con.close()
+        raise
     return con
+
+
+def _create_secret(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        con.execute(sql)
+    except duckdb.Error as error:
+        # DuckDB quotes the statement in its messages.
+        raise LakeUnreachable(f"the secret for object storage was refused ({type(error).__name__})") from None
+
+
+def _attach(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        con.execute(sql)
+    except duckdb.Error as error:
+        text = _URL_PASSWORD.sub(r"\1***@", _PASSWORD.sub(r"\1***", str(error)))
+        raise LakeUnreachable(f"the lake cannot be opened: {text.splitlines()[0]}") from None

@@ -1,27 +1,29 @@
 """The lake: the only code that writes it. One transaction replaces partitions together with what tells of them.
 
-Belongs here: tables, commits, the writer's lock, durability. Does not belong here: what the rows mean.
+Belongs here: tables, commits, their retries, and the questions about past outcomes. Does not belong here: what
+the rows mean.
 """
 
-import fcntl
-import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 
 import duckdb
+import orjson
 import polars as pl
 
 from connectors.contract import Contract
-from connectors.contract.model import LINEAGE_COLUMNS
 from connectors.crashpoint import crashpoint
-from connectors.durable import fsync_path
+from connectors.durable import make_dirs
 from warehouse import ops
-from warehouse.duck import LAKE, LakeConfig, attach, ident, literal, qualified
+from warehouse.duck import LAKE, LakeConfig, attach, ident, literal
+from warehouse.lock import LakeBusy, WriterLock
+from warehouse.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -32,63 +34,26 @@ _LINEAGE_COMMENTS = {
     "_baris": "Nomor baris dalam muatan, mulai dari 0",
     "_asal": "Asal data: resmi, tiruan (instansi tiruan) atau ulangan (deret nyata yang diputar ulang)",
 }
-_CONFLICTS = ("Transaction conflict", "database is locked", "could not serialize")
-
-
-class LakeBusy(RuntimeError):
-    """Another process writes the lake and did not finish in time."""
+_CONFLICT = re.compile(r"Transaction conflict|database is locked|could not serialize", re.IGNORECASE)
+_STORAGE = re.compile(r"disk is full|No space left|disk I/O error|File too large|Disk quota", re.IGNORECASE)
 
 
 class LakeSchemaError(RuntimeError):
     """A contract asks for a change of a table that is not made in place."""
 
 
-class Transaction:
-    """One DuckLake transaction. New Parquet files of the tables it wrote are made durable before COMMIT."""
+class LakeWriteError(RuntimeError):
+    """The lake could not be written, for example because the disk is full; the version before stays."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, config: LakeConfig):
-        self.con = con
-        self._data = config.local_data
-        self._started = time.time_ns()
-        self._folders: set[str] = set()
 
-    def append(self, table: str, rows: pl.DataFrame) -> None:
-        """Insert a frame by column name."""
-        if rows.is_empty():
-            return
-        self.con.register("_rows", rows.to_arrow())
-        try:
-            self.con.execute(f"INSERT INTO {qualified(table)} BY NAME SELECT * FROM _rows")
-        finally:
-            self.con.unregister("_rows")
-        self._folders.add(table.replace(".", "/"))
+@dataclass
+class Shape:
+    """What a table looks like in the catalogue: its columns (name → SQL type), comments and partition column."""
 
-    def replace(self, table: str, column: str | None, keys: Sequence[Any], select: str | pl.DataFrame) -> None:
-        """Replace the partitions `keys` of `column` (all rows when None) by a frame or a SELECT."""
-        if column is None:
-            self.con.execute(f"DELETE FROM {qualified(table)}")
-        else:
-            marks = ", ".join("?" for _ in keys)
-            self.con.execute(f"DELETE FROM {qualified(table)} WHERE {ident(column)} IN ({marks})", list(keys))
-        if isinstance(select, pl.DataFrame):
-            self.append(table, select)
-        else:
-            self.con.execute(f"INSERT INTO {qualified(table)} BY NAME {select}")
-            self._folders.add(table.replace(".", "/"))
-
-    def sync(self) -> None:
-        """fsync every file that this transaction wrote, and the folders that name them."""
-        if self._data is None:
-            return
-        for folder in self._folders:
-            for directory, _, names in os.walk(self._data / folder):
-                fresh = [n for n in names if self._is_fresh(Path(directory, n))]
-                for path in [*(Path(directory, n) for n in fresh), *([Path(directory)] if fresh else [])]:
-                    fsync_path(path)
-
-    def _is_fresh(self, path: Path) -> bool:
-        # File times come from the kernel's coarse clock, which may lag by some milliseconds.
-        return path.stat().st_mtime_ns >= self._started - 50_000_000
+    columns: dict[str, str] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+    comment: str = ""
+    partition: str | None = None
 
 
 class Lake:
@@ -97,128 +62,123 @@ class Lake:
     def __init__(self, config: LakeConfig, *, read_only: bool = False, lock_timeout: float = 600.0):
         self.config = config
         self.read_only = read_only
-        self._lock_timeout = lock_timeout
         self._con: duckdb.DuckDBPyConnection | None = None
         self._mutex = threading.RLock()
-        self._lock_depth = 0
-        self._ensured: dict[str, str] = {}
+        self._lock = WriterLock(config.lock_path, lock_timeout)
+        self._shapes: dict[str, Shape] | None = None
 
     @property
     def con(self) -> duckdb.DuckDBPyConnection:
-        with self._mutex:
-            if self._con is None:
-                if self.read_only:
-                    self._con = attach(self.config, read_only=True)
-                else:
-                    self._con = self._open()
-            return self._con
+        """The connection. Statements of several threads go through `query` and `transaction`, one at a time."""
+        con = self._con
+        return self._open() if con is None else con
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        for path in (self.config.lock_path.parent, self.config.local_data):
-            if path is not None:
-                path.mkdir(parents=True, exist_ok=True)
+        if self.read_only:
+            with self._mutex:
+                self._con = self._con or attach(self.config, read_only=True)
+                return self._con
+        if self.config.local_data is not None:
+            make_dirs(self.config.local_data)
+        # The lock always comes before the mutex: in the other order two threads could wait for each other.
         with self.writer_lock():
-            con = attach(self.config, read_only=False)
-            have = {
-                r[0]
-                for r in con.execute(
-                    "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_catalog = ?",
-                    [LAKE],
-                ).fetchall()
-            }
-            if not have >= set(ops.TABLES):
-                self._create_base(con, have)
-        return con
+            if self._con is None:
+                self._con = attach(self.config, read_only=False)
+                try:
+                    self._ensure_base()
+                except BaseException:
+                    self.close()
+                    raise
+            return self._con
 
-    def _create_base(self, con: duckdb.DuckDBPyConnection, have: set[str]) -> None:
-        con.execute(f"CALL {LAKE}.set_option('parquet_compression', 'zstd')")
-        con.execute("BEGIN")
-        for schema in SCHEMAS:
-            con.execute(f"CREATE SCHEMA IF NOT EXISTS {LAKE}.{ident(schema)}")
-        for table, columns in ops.TABLES.items():
-            if table not in have:
-                fields = ", ".join(f"{ident(n)} {sql}" for n, sql in columns.items())
-                con.execute(f"CREATE TABLE {qualified(table)} ({fields})")
-                con.execute(f"COMMENT ON TABLE {qualified(table)} IS {literal(ops.COMMENTS[table])}")
-        con.execute("COMMIT")
+    def _ensure_base(self) -> None:
+        """Make the schemas and the tables of `ops` and `quarantine`, or add what a newer release has in them."""
+        shapes = self.shapes(fresh=True)
+        lacking = {t: {n: s for n, s in c.items() if n not in shapes[t].columns} for t, c in ops.TABLES.items()
+                   if t in shapes}  # fmt: skip
+        if shapes.keys() >= ops.TABLES.keys() and not any(lacking.values()):
+            return
+
+        def work(tx: Transaction) -> None:
+            for schema in SCHEMAS:
+                tx.con.execute(f"CREATE SCHEMA IF NOT EXISTS {LAKE}.{ident(schema)}")
+            for table, columns in ops.TABLES.items():
+                if table not in shapes:
+                    tx.create_table(table, columns, "dataset" if table in ops.BY_DATASET else None)
+                    tx.comment(table, ops.COMMENTS[table], {})
+                elif lacking[table]:
+                    tx.add_columns(table, lacking[table])
+
+        self.con.execute(f"CALL {LAKE}.set_option('parquet_compression', 'zstd')")
+        self.transaction(work, message="tabel dasar")
 
     def close(self) -> None:
         with self._mutex:
             if self._con is not None:
                 self._con.close()
                 self._con = None
+                self._shapes = None
 
     @contextmanager
     def writer_lock(self) -> Iterator[None]:
         """The one writer's lock, over threads and processes. Raises LakeBusy after the lock timeout."""
-        with self._mutex:
-            if self._lock_depth:
-                self._lock_depth += 1
-                try:
-                    yield
-                finally:
-                    self._lock_depth -= 1
-                return
-            self.config.lock_path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.config.lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                self._acquire(descriptor)
-                self._lock_depth = 1
-                yield
-            finally:
-                self._lock_depth = 0
-                os.close(descriptor)
-
-    def _acquire(self, descriptor: int) -> None:
-        deadline = time.monotonic() + self._lock_timeout
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LakeBusy(
-                        f"another process has been writing the lake for {self._lock_timeout:.0f} s; "
-                        "wait for it or end it, then try again"
-                    ) from None
-                time.sleep(0.05)
-            else:
-                return
+        with self._lock.held(), self._mutex:
+            yield
 
     def transaction(self, work: Callable[[Transaction], T], *, message: str = "", attempts: int = 5) -> T:
-        """Run `work` in one transaction under the writer's lock; done again when the catalogue reports a conflict."""
+        """Run `work` in one transaction under the writer's lock; done again when the catalogue reports a conflict.
+
+        `work` may run several times, so it keeps no state of its own. Raises LakeBusy, LakeWriteError, and what
+        `work` raises; in each case nothing of the transaction stays.
+        """
         with self.writer_lock():
-            con = self.con
             for attempt in range(1, attempts + 1):
-                con.execute("BEGIN")
                 try:
-                    tx = Transaction(con, self.config)
-                    result = work(tx)
-                    if message:
-                        con.execute(f"CALL {LAKE}.set_commit_message('ssp', {literal(message)})")
-                    tx.sync()
-                    crashpoint("lake.before_commit")
-                    con.execute("COMMIT")
-                except BaseException as error:
-                    self._rollback(con)
-                    if attempt < attempts and any(text in str(error) for text in _CONFLICTS):
+                    return self._once(work, message)
+                except (duckdb.Error, OSError) as error:
+                    if attempt < attempts and _CONFLICT.search(str(error)):
                         time.sleep(0.1 * attempt)
                         continue
+                    if isinstance(error, OSError | duckdb.IOException) or _STORAGE.search(str(error)):
+                        raise LakeWriteError(
+                            f"the lake could not be written, the version before stays: {str(error).splitlines()[0]} "
+                            "(look at the free space and the rights of its data folder and its catalogue)"
+                        ) from error
                     raise
-                crashpoint("lake.after_commit")
-                return result
             raise AssertionError("unreachable")
 
-    @staticmethod
-    def _rollback(con: duckdb.DuckDBPyConnection) -> None:
+    def _once(self, work: Callable[[Transaction], T], message: str) -> T:
+        con = self.con
+        con.execute("BEGIN")
+        try:
+            tx = Transaction(con, self.config)
+            result = work(tx)
+            if message:
+                con.execute(f"CALL {LAKE}.set_commit_message('ssp', {literal(message)})")
+            tx.sync()
+            crashpoint("lake.before_commit")
+            con.execute("COMMIT")
+        except BaseException:
+            self._rollback(con)
+            raise
+        if tx.reshaped:
+            self._shapes = None
+        crashpoint("lake.after_commit")
+        return result
+
+    def _rollback(self, con: duckdb.DuckDBPyConnection) -> None:
         try:
             con.execute("ROLLBACK")
-        except duckdb.Error:
+        except duckdb.TransactionException:
             return  # COMMIT itself failed and has already rolled back
+        except duckdb.Error:
+            self.close()  # a connection that cannot roll back is of no more use; the next one starts anew
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> pl.DataFrame:
         """One read in autocommit, as a frame."""
+        con = self.con
         with self._mutex:
-            table = self.con.execute(sql, list(params)).to_arrow_table()
+            table = con.execute(sql, list(params)).to_arrow_table()
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -232,82 +192,83 @@ class Lake:
 
     def snapshot_id(self) -> int:
         """Number of the newest lake snapshot."""
-        return int(self.query(f"SELECT max(snapshot_id) AS id FROM {LAKE}.snapshots()")["id"][0])
+        return int(self.query(f"SELECT id FROM {LAKE}.current_snapshot()")["id"][0])
+
+    def shapes(self, *, fresh: bool = False) -> dict[str, Shape]:
+        """Every table of the lake. Kept until this process changes one; `fresh` also sees what others changed."""
+        if self._shapes is not None and not fresh:
+            return self._shapes
+        found: dict[str, Shape] = {}
+        for table, comment in self.query(
+            "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables() WHERE database_name = ?", [LAKE]
+        ).iter_rows():
+            found[table] = Shape(comment=comment or "")
+        columns = self.query(
+            "SELECT schema_name || '.' || table_name, column_name, data_type, comment FROM duckdb_columns() "
+            "WHERE database_name = ? ORDER BY column_index",
+            [LAKE],
+        )
+        for table, name, sql, comment in columns.iter_rows():
+            shape = found.setdefault(table, Shape())
+            shape.columns[name] = plain_type(sql)
+            shape.comments[name] = comment or ""
+        # DuckDB's own catalogue views do not tell how a table is partitioned; the tables of the DuckLake format do.
+        for table, name in self.query(_PARTITIONS_SQL).iter_rows():
+            if table in found:
+                found[table].partition = name
+        self._shapes = found
+        return found
 
     def ensure_source(self, contract: Contract) -> None:
-        """Create the dataset's table, or add the columns that are new. Raises LakeSchemaError for other changes."""
-        if self._ensured.get(contract.id) == contract.digest:
-            return
-        columns = {c.name: c.sql_type for c in contract.columns} | _LINEAGE_SQL
-        comments = {c.name: _column_comment(c.description, c.ext.satuan) for c in contract.columns} | _LINEAGE_COMMENTS
-        self.ensure_table(
-            f"source.{contract.table}",
-            columns,
-            comments,
-            f"{contract.title}. {contract.granularity}",
-            contract.partition_column,
+        """Create the dataset's table, or add what is new. Raises LakeSchemaError for other changes.
+
+        A column that the contract no longer has stays, with its values, and is NULL in new rows.
+        """
+        table = f"source.{contract.table}"
+        wanted = Shape(
+            columns={c.name: c.sql_type for c in contract.columns} | _LINEAGE_SQL,
+            comments={c.name: _noted(c.description, c.ext.satuan) for c in contract.columns} | _LINEAGE_COMMENTS,
+            comment=f"{contract.title}. {contract.granularity}",
+            partition=contract.partition_column,
         )
-        self._ensured[contract.id] = contract.digest
-
-    def ensure_table(
-        self, table: str, columns: dict[str, str], comments: dict[str, str], comment: str, partition: str | None
-    ) -> None:
-        """Create a table with comments and partitioning, or add its new columns."""
-        schema, _, name = table.partition(".")
-        have = dict(
-            self.query(
-                "SELECT column_name, data_type FROM information_schema.columns "
-                "WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position",
-                [LAKE, schema, name],
-            ).iter_rows()
-        )
-        have = {n: t.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for n, t in have.items()}
-        missing = {n: t for n, t in columns.items() if n not in have}
-        changed = {n: (have[n], t) for n, t in columns.items() if n in have and have[n] != t}
-        if changed:
-            raise LakeSchemaError(
-                f"{table}: type changes are not made in place: "
-                + "; ".join(f"{n} is {old}, contract says {new}" for n, (old, new) in changed.items())
-                + ". Give the column a new name, or rebuild the lake from the archive (ssp replay --rebuild)."
-            )
-        if have and not missing:
-            return
-
-        def work(tx: Transaction) -> None:
-            if not have:
-                fields = ", ".join(f"{ident(n)} {t}" for n, t in columns.items())
-                tx.con.execute(f"CREATE TABLE {qualified(table)} ({fields})")
-                if partition:
-                    tx.con.execute(f"ALTER TABLE {qualified(table)} SET PARTITIONED BY ({ident(partition)})")
-                tx.con.execute(f"COMMENT ON TABLE {qualified(table)} IS {literal(comment)}")
-            else:
-                for column, sql in missing.items():
-                    tx.con.execute(f"ALTER TABLE {qualified(table)} ADD COLUMN {ident(column)} {sql}")
-            for column in missing:
-                if comments.get(column):
-                    text = literal(comments[column])
-                    tx.con.execute(f"COMMENT ON COLUMN {qualified(table)}.{ident(column)} IS {text}")
-
-        self.transaction(work, message=f"tabel {table}")
+        if _differs(self.shapes().get(table), wanted):
+            with self.writer_lock():
+                have = self.shapes(fresh=True).get(table)
+                _refuse_changes(table, have, wanted)
+                if _differs(have, wanted):
+                    self.transaction(lambda tx: _bring_up(tx, table, have, wanted), message=f"tabel {table}")
 
     def states(self, dataset: str, start: str | None = None, end: str | None = None) -> dict[str, ops.Outcome]:
         """Newest outcome that settled each partition (`diterima` or `kosong`), by partition key."""
+        bounds = [key for key in (start, end) if key is not None]
+        return self._outcomes(
+            "dataset = ? AND status IN ('diterima', 'kosong')"
+            + (" AND partisi >= ?" if start is not None else "")
+            + (" AND partisi <= ?" if end is not None else ""),
+            [dataset, *bounds],
+        )
+
+    def newest_outcome(self, dataset: str, partition: str) -> ops.Outcome | None:
+        """The newest outcome of a key, whatever came of it."""
+        return self._outcomes("dataset = ? AND partisi = ?", [dataset, partition]).get(partition)
+
+    def _outcomes(self, condition: str, params: Sequence[Any]) -> dict[str, ops.Outcome]:
         rows = self.query(
-            f"SELECT * FROM {LAKE}.ops.hasil WHERE dataset = ? AND status IN ('diterima', 'kosong') "
-            "AND (? IS NULL OR partisi >= ?) AND (? IS NULL OR partisi <= ?) "
+            f"SELECT * FROM {LAKE}.ops.hasil WHERE {condition} "
             "QUALIFY row_number() OVER (PARTITION BY partisi ORDER BY selesai DESC, run_id DESC) = 1",
-            [dataset, start, start, end, end],
+            params,
         )
         return {row["partisi"]: _outcome(row) for row in rows.iter_rows(named=True)}
 
-    def state_before(self, dataset: str, partition: str) -> ops.Outcome | None:
-        """Newest committed outcome of the last partition before the given one."""
+    def profile_before(self, dataset: str, partition: str) -> dict[str, Any] | None:
+        """Profile of the newest version of the last partition with rows before the given one."""
         rows = self.query(
-            f"SELECT * FROM {LAKE}.ops.hasil WHERE dataset = ? AND status = 'diterima' AND partisi < ? "
-            "ORDER BY partisi DESC, selesai DESC LIMIT 1",
+            f"SELECT max_by(profil, (partisi, selesai, run_id)) AS profil FROM {LAKE}.ops.hasil "
+            "WHERE dataset = ? AND status = 'diterima' AND partisi < ? AND diterima > 0",
             [dataset, partition],
         )
-        return _outcome(rows.row(0, named=True)) if rows.height else None
+        text = rows["profil"][0]
+        return None if text is None else orjson.loads(text)
 
     def record(self, outcomes: Sequence[ops.Outcome]) -> None:
         """Write outcomes that change no partition."""
@@ -324,16 +285,20 @@ class Lake:
     ) -> None:
         """Replace the partitions whose outcome is `diterima` by `rows`, with all that tells of the attempt.
 
-        `rows` has the contract's columns and the lineage columns, and holds only partitions that are replaced.
+        `rows` has the contract's columns and the lineage columns. Raises ValueError when it holds a partition that
+        is not replaced: its rows would be doubled.
         """
         self.ensure_source(contract)
         accepted = [o.partisi for o in outcomes if o.status == "diterima"]
-        table = f"source.{contract.table}"
+        column = contract.partition_column
+        keys = [date.fromisoformat(p) for p in accepted] if column else accepted
+        stray = set(rows[column].unique()) - set(keys) if column and rows.height else set()
+        if stray or (rows.height and not keys):
+            raise ValueError(f"{contract.id}: rows of partitions that are not replaced: {sorted(map(str, stray))[:5]}")
 
         def work(tx: Transaction) -> None:
-            if accepted:
-                keys = accepted if contract.partition_column else []
-                tx.replace(table, contract.partition_column, keys, rows)
+            if keys:
+                tx.replace(f"source.{contract.table}", column, keys, rows)
             crashpoint("lake.rows_written")
             tx.append("quarantine.baris", quarantined)
             tx.append("ops.pemeriksaan", checks)
@@ -343,25 +308,70 @@ class Lake:
         self.transaction(work, message=f"{contract.id}: {len(accepted)} partisi {span}")
 
 
-def _column_comment(description: str, unit: str | None) -> str:
+_PARTITIONS_SQL = f"""
+SELECT s.schema_name || '.' || t.table_name, c.column_name
+FROM __ducklake_metadata_{LAKE}.ducklake_partition_info i
+JOIN __ducklake_metadata_{LAKE}.ducklake_partition_column p USING (partition_id, table_id)
+JOIN __ducklake_metadata_{LAKE}.ducklake_column c ON c.table_id = p.table_id AND c.column_id = p.column_id
+    AND c.end_snapshot IS NULL
+JOIN __ducklake_metadata_{LAKE}.ducklake_table t ON t.table_id = p.table_id AND t.end_snapshot IS NULL
+JOIN __ducklake_metadata_{LAKE}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+WHERE i.end_snapshot IS NULL
+"""
+
+
+def plain_type(sql: str) -> str:
+    """A type as contracts write it; DuckDB's own name of TIMESTAMPTZ is longer."""
+    return sql.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
+
+
+def _noted(description: str, unit: str | None) -> str:
     return f"{description} [{unit}]" if unit else description
 
 
+def _differs(have: Shape | None, wanted: Shape) -> bool:
+    """Whether a table is still to be made or to be changed; columns that it has beyond what is wanted may stay."""
+    if have is None or (have.partition, have.comment) != (wanted.partition, wanted.comment):
+        return True
+    return not (wanted.columns.items() <= have.columns.items() and wanted.comments.items() <= have.comments.items())
+
+
+def _refuse_changes(table: str, have: Shape | None, wanted: Shape) -> None:
+    if have is None:
+        return
+    faults = [
+        f"{name} is {have.columns[name]}, contract says {sql}"
+        for name, sql in wanted.columns.items()
+        if have.columns.get(name, sql) != sql
+    ]
+    if have.partition != wanted.partition:
+        faults.append(f"it is partitioned by {have.partition}, contract says {wanted.partition}")
+    if faults:
+        raise LakeSchemaError(
+            f"{table}: this is not changed in place: {'; '.join(faults)}. Give a column of another type a new name, "
+            "or rebuild the lake from the archive (ssp replay --rebuild)."
+        )
+
+
+def _bring_up(tx: Transaction, table: str, have: Shape | None, wanted: Shape) -> None:
+    if have is None:
+        tx.create_table(table, wanted.columns, wanted.partition)
+        tx.comment(table, wanted.comment, wanted.comments)
+        return
+    tx.add_columns(table, {n: sql for n, sql in wanted.columns.items() if n not in have.columns})
+    tx.comment(table, wanted.comment, {n: t for n, t in wanted.comments.items() if have.comments.get(n) != t})
+
+
 def _outcome(row: dict[str, Any]) -> ops.Outcome:
-    import orjson
-
-    values = dict(row)
-    values["muatan"] = tuple(values["muatan"] or ())
-    values["profil"] = orjson.loads(values["profil"] or "{}")
-    for name in ("mulai", "selesai"):
-        assert isinstance(values[name], datetime)
-    return ops.Outcome(**values)
-
-
-def data_files(config: LakeConfig) -> list[Path]:
-    """Every Parquet file in the local data folder."""
-    root = config.local_data
-    return sorted(root.rglob("*.parquet")) if root is not None and root.is_dir() else []
+    known = {name: row[name] for name in ops.TABLES["ops.hasil"]}
+    return ops.Outcome(
+        **known
+        | {
+            "muatan": tuple(row["muatan"] or ()),
+            "profil": orjson.loads(row["profil"] or "{}"),
+            "digest_karantina": row["digest_karantina"] or "",
+        }
+    )
 
 
-__all__ = ["LINEAGE_COLUMNS", "Lake", "LakeBusy", "LakeSchemaError", "Transaction", "data_files"]
+__all__ = ["Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "plain_type"]

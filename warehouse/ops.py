@@ -19,9 +19,20 @@ Status = Literal[
     "cakupan_kurang",  # a later pull brought less than what is there; the old version stays
     "gagal_tarik",  # the pull failed after its retries
     "gagal_baca",  # what came could not be read
+    "gagal_simpan",  # the lake could not be written; the old version stays
+    "dikarantina",  # rows whose partition is not known were set aside; such an outcome speaks of no partition
 ]
 
-GOOD: frozenset[str] = frozenset({"diterima", "tidak_berubah", "kosong"})
+GOOD: frozenset[str] = frozenset({"diterima", "tidak_berubah", "kosong", "dikarantina"})
+
+UNPLACED = "?"
+"""Begins the key of an outcome, and of quarantined rows, whose partition is not known: "?" and the window's start."""
+
+FILE = "berkas:"
+"""Begins the key of an outcome that speaks of a file as a whole."""
+
+BY_DATASET = ("ops.hasil", "ops.pemeriksaan", "quarantine.baris")
+"""Tables partitioned by dataset: what one dataset asks of its history is not to grow with the other datasets."""
 
 TABLES: dict[str, dict[str, str]] = {
     "ops.hasil": {
@@ -37,6 +48,7 @@ TABLES: dict[str, dict[str, str]] = {
         "dikarantina": "BIGINT",
         "digest_masukan": "VARCHAR",
         "digest_isi": "VARCHAR",
+        "digest_karantina": "VARCHAR",
         "muatan": "VARCHAR[]",
         "profil": "VARCHAR",
         "kontrak": "VARCHAR",
@@ -89,7 +101,11 @@ COMMENTS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attempt did to one partition of one dataset. `partisi` is an ISO date or `semua`."""
+    """What one attempt did to one partition of one dataset.
+
+    `partisi` is an ISO date or `semua`; `berkas:<name>` where a file could not be read as a whole, and `?<date>`
+    for rows of a window whose partition could not be told (see `is_partition`).
+    """
 
     run_id: str
     dataset: str
@@ -105,6 +121,7 @@ class Outcome:
     dikarantina: int = 0
     digest_masukan: str = ""
     digest_isi: str = ""
+    digest_karantina: str = ""
     muatan: tuple[str, ...] = ()
     profil: Mapping[str, Any] = field(default_factory=dict)
     kontrak: str = ""
@@ -112,6 +129,11 @@ class Outcome:
     @property
     def ok(self) -> bool:
         return self.status in GOOD
+
+    @property
+    def is_partition(self) -> bool:
+        """Whether `partisi` names a partition of the dataset."""
+        return not self.partisi.startswith((UNPLACED, FILE))
 
     def record(self) -> dict[str, Any]:
         """The row of `ops.hasil`."""

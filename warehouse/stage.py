@@ -3,7 +3,9 @@
 Belongs here: the decision by row and by partition. Does not belong here: pulling, parsing, writing.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,8 @@ import polars as pl
 
 from connectors.contract import Contract
 from connectors.contract.model import LINEAGE_COLUMNS, SINGLE_PARTITION
+from connectors.read.staging import OUTSIDE
+from warehouse import ops
 from warehouse.checks import Check, Checker, CheckFailure, Verdict, partition_suite, row_suite
 from warehouse.checks.suite import RULE_PREFIX
 from warehouse.duck import bare, ident
@@ -20,18 +24,23 @@ from warehouse.duck import bare, ident
 PARTITION = "_partisi"
 """Name of the text column that holds the partition key of a staged or rejected row."""
 
+COVERAGE = "cakupan"
+"""A metric of this name in a contract's `profil` says how much a version covers; without it, rows are counted."""
+
 
 @dataclass
 class Staged:
     """What one attempt brought for a set of partitions.
 
     `rows`: the contract's columns, lineage, `_partisi`. `rejected`: `_partisi`, `_payload`, `_baris`, `kolom`,
-    `alasan`, `rincian`, `isi`. `partitions`: every key that the attempt covers, also those without rows.
+    `alasan`, `rincian`, `isi`. `partitions`: every key that the attempt covers, also those without rows, in order.
+    `doubts`: reasons to block partitions that were found before any check (see `unplaced`).
     """
 
     partitions: Sequence[str]
     rows: pl.DataFrame
     rejected: pl.DataFrame
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,6 +54,19 @@ class Judged:
     checks: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Unplaced:
+    """Rejected rows parted by whether their partition is known.
+
+    `placed`: those of the attempt's partitions. `rows`: all others. `doubt`: why no partition of the attempt can
+    be trusted, "" when few enough rows are without one.
+    """
+
+    placed: pl.DataFrame
+    rows: pl.DataFrame
+    doubt: str
+
+
 def with_partition(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
     """Add the partition key as text."""
     if contract.partition_column is None:
@@ -55,16 +77,28 @@ def with_partition(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
 def content_digest(contract: Contract, rows: pl.DataFrame) -> str:
     """A digest of the rows' content that depends neither on their order nor on where they came from.
 
-    `_asal` counts as content, `_payload` and `_baris` do not: the same rows in other bytes are no new version.
+    `_asal` and the columns' names and types count as content, `_payload` and `_baris` do not: the same rows in
+    other bytes are no new version.
     """
-    names = [c.name for c in contract.columns] + ["_asal"]
+    schema = {c.name: c.dtype for c in contract.columns} | {"_asal": LINEAGE_COLUMNS["_asal"]}
+    return _digest(rows.select(list(schema)), repr(schema))
+
+
+def aside_digest(rejected: pl.DataFrame) -> str:
+    """A digest of rejected rows by content and reason; their details may name the payload they came from."""
+    if rejected.is_empty():
+        return "0"
+    return _digest(rejected.select(pl.col("kolom", "alasan", "isi").cast(pl.String)), "")
+
+
+def _digest(rows: pl.DataFrame, schema: str) -> str:
     if rows.is_empty():
         return "0"
-    part = rows.select(names)
-    first = part.hash_rows(seed=1)
-    second = part.hash_rows(seed=20_180_320)
-    one, two = (np.add.reduce(h.to_numpy(), dtype=np.uint64) for h in (first, second))
-    return f"{rows.height:x}-{int(one):016x}{int(two):016x}"
+    # Sums over rows do not depend on their order, and unlike XOR they count repeated rows.
+    hashes = (rows.hash_rows(seed=seed) for seed in (1, 20_180_320))
+    one, two = (int(np.add.reduce(h.to_numpy(), dtype=np.uint64)) for h in hashes)
+    shape = hashlib.sha256(schema.encode()).hexdigest()[:8]
+    return f"{rows.height:x}-{shape}-{one:016x}{two:016x}"
 
 
 def split(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -72,70 +106,126 @@ def split(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {str(key[0]): part for key, part in rows.partition_by(PARTITION, as_dict=True, maintain_order=True).items()}
 
 
+def unplaced(contract: Contract, keys: Sequence[str], read: int, rejected: pl.DataFrame) -> Unplaced:
+    """Part the rejected rows of an attempt that covers `keys` and read `read` rows in all.
+
+    A row whose date cannot be read or believed may belong to any of the partitions. When their share exceeds the
+    contract's `ambang_karantina`, all of the attempt's partitions may lack rows, so all are in doubt. Rows of dates
+    that were not asked for are set aside too, but nothing is missing because of them.
+    """
+    known = pl.col(PARTITION).is_in(list(keys)).fill_null(False)
+    rows = rejected.filter(~known)
+    undated = rows.filter(pl.col("alasan") != OUTSIDE).height
+    doubt = ""
+    if undated > contract.ext.ambang_karantina * read:
+        doubt = f"partisi_tidak_dikenal: {undated} dari {read} baris tanpa tanggal yang terbaca"
+    return Unplaced(rejected.filter(known), rows, doubt)
+
+
+def decide(
+    contract: Contract, key: str, good: pl.DataFrame, aside: pl.DataFrame, judged: Judged, state: ops.Outcome | None
+) -> tuple[ops.Status, str]:
+    """What becomes of a partition, and why. The later pull wins, unless it covers less than what is there.
+
+    `good`, `aside`: its accepted and rejected rows. `state`: the outcome that its committed version came from.
+    """
+    same = state is not None and content_digest(contract, good) == state.digest_isi
+    same_aside = state is not None and aside_digest(aside) == state.digest_karantina
+    empty = not good.height and not aside.height
+    if same and same_aside and not empty:
+        return "tidak_berubah", "isi_sama"
+    if key in judged.blocked:
+        return "diblokir", judged.blocked[key]
+    if empty and same:
+        return "tidak_berubah", "tetap_kosong"
+    if state is not None and not same:
+        less = _less_coverage(contract, good, judged.profiles.get(key, {}), state)
+        if less:
+            return "cakupan_kurang", less
+    if empty:
+        return "kosong", ""
+    if same:
+        return "diterima", "karantina_berubah"
+    return "diterima", "isi_berubah_versi_lama_diganti" if state is not None and state.diterima else ""
+
+
+def _less_coverage(contract: Contract, good: pl.DataFrame, profile: Mapping[str, Any], state: ops.Outcome) -> str:
+    """How much less a version covers than the committed one: by `cakupan` if the contract has it, else by rows."""
+    if COVERAGE in contract.ext.profil and state.profil.get(COVERAGE) is not None:
+        new, old = float(profile.get(COVERAGE) or 0), float(state.profil[COVERAGE])
+        return f"cakupan {new:g}, versi yang ada {old:g}" if new < old else ""
+    return f"{good.height} baris, versi yang ada {state.diterima} baris" if good.height < state.diterima else ""
+
+
 def judge(contract: Contract, staged: Staged, previous: Mapping[str, Mapping[str, Any]], checker: Checker) -> Judged:
     """Run the contract's checks. `previous` holds, by partition, the profile of the partition before it.
 
     A critical check that failed, errored or was not evaluated blocks: a row goes to quarantine, a partition stays out.
     """
-    con = bare({"threads": 2})
-    try:
+    with closing(bare({"threads": 2}, closed=True)) as con:
         rows = _with_rules(con, contract, staged.rows)
-        good, set_aside, blocked, checks = rows, staged.rejected, {}, []
-        if rows.height:
-            try:
+        good, set_aside, blocked, checks = rows, staged.rejected, _only_of(staged), []
+        try:
+            if rows.height:
                 verdicts = checker.run(f"{contract.id}.baris", row_suite(contract), rows)
-            except CheckFailure as error:
-                return _all_blocked(staged, f"pemeriksaan_galat: {error}")
-            good, failed = _set_aside(contract, rows, verdicts)
-            set_aside = pl.concat([staged.rejected, failed], how="diagonal_relaxed")
-            blocked = {
-                p: f"pemeriksaan_galat: {v.check.name}: {v.detail}"
-                for v in verdicts
-                if v.result == "galat" and v.check.blocking
-                for p in staged.partitions
-            }
-            checks = _row_records(rows, verdicts, staged.partitions)
-        good = good.drop([c for c in good.columns if c.startswith(RULE_PREFIX)])
-        profiles = _profiles(con, contract, staged.partitions, good, set_aside, previous)
-    finally:
-        con.close()
-    frame = pl.DataFrame(
-        [{PARTITION: p, **profiles[p]} for p in staged.partitions], infer_schema_length=None, orient="row"
-    )
-    frame = frame.with_columns(pl.col(n).cast(pl.Float64) for n, t in frame.schema.items() if t == pl.Null)
-    try:
-        verdicts = checker.run(f"{contract.id}.partisi", partition_suite(contract), frame)
-    except CheckFailure as error:
-        return _all_blocked(staged, f"pemeriksaan_galat: {error}")
-    for verdict in verdicts:
-        hit = range(len(staged.partitions)) if verdict.result == "galat" else verdict.failing
-        for position, partition in enumerate(staged.partitions):
-            failed_here = position in set(hit)
-            result = ("galat" if verdict.result == "galat" else "gagal") if failed_here else "lulus"
-            checks.append(
-                _record(partition, verdict.check, result, int(failed_here), verdict.detail if failed_here else "")
-            )
-            if failed_here and verdict.check.blocking:
-                blocked.setdefault(partition, f"{verdict.check.name}: {verdict.check.description}")
-    return Judged(good, set_aside, profiles, blocked, checks)
+                good, failed = _set_aside(contract, rows, verdicts)
+                set_aside = pl.concat([staged.rejected, failed], how="diagonal_relaxed")
+                errored = [v for v in verdicts if v.result == "galat" and v.check.blocking]
+                for verdict in errored[:1]:
+                    reason = f"pemeriksaan_galat: {verdict.check.name}: {verdict.detail}"
+                    blocked = dict.fromkeys(staged.partitions, reason) | blocked
+                checks = _row_records(rows, verdicts, staged.partitions)
+            good = good.drop([c for c in good.columns if c.startswith(RULE_PREFIX)])
+            measured = _measures(con, contract, good)
+            verdict_on = _Partitions(contract, staged.partitions, measured, set_aside, previous)
+            verdict_on.run(checker)
+        except CheckFailure as error:
+            return _all_blocked(staged, str(error))
+    for partition, reason in verdict_on.blocked.items():
+        blocked.setdefault(partition, reason)
+    return Judged(good, set_aside, verdict_on.profiles, blocked, checks + verdict_on.records())
+
+
+def _only_of(staged: Staged) -> dict[str, str]:
+    return {p: staged.doubts[p] for p in staged.partitions if p in staged.doubts}
 
 
 def _all_blocked(staged: Staged, reason: str) -> Judged:
-    profiles: dict[str, dict[str, Any]] = {p: {} for p in staged.partitions}
-    return Judged(staged.rows, staged.rejected, profiles, dict.fromkeys(staged.partitions, reason))
+    """Nothing could be evaluated: everything is blocked, and the record says that the checks errored."""
+    check = Check("semua_pemeriksaan", "", {}, True, "partisi")
+    return Judged(
+        staged.rows,
+        staged.rejected,
+        {p: {} for p in staged.partitions},
+        dict.fromkeys(staged.partitions, f"pemeriksaan_galat: {reason}") | _only_of(staged),
+        [_record(p, check, "galat", 0, reason) for p in staged.partitions],
+    )
 
 
 def _with_rules(con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
-    """Add one boolean column a row rule, computed in exact arithmetic; NULL counts as passed."""
-    rules = contract.ext.aturan_baris
+    """Add one boolean column a row rule, computed in exact arithmetic; NULL counts as passed.
+
+    A rule that cannot be computed gets no column, so its check errors instead of passing.
+    """
+    rules = [f"coalesce(({r.sql}), true) AS {ident(RULE_PREFIX + r.nama)}" for r in contract.ext.aturan_baris]
     if not rules or rows.is_empty():
-        return rows.with_columns(pl.lit(True).alias(RULE_PREFIX + r.nama) for r in rules)
+        return rows
     con.register("baris", rows.to_arrow())
-    columns = ", ".join(f"coalesce(({rule.sql}), true) AS {ident(RULE_PREFIX + rule.nama)}" for rule in rules)
+    try:
+        return rows.hstack(_select(con, ", ".join(rules)))
+    except duckdb.Error:
+        for rule in rules:
+            with suppress(duckdb.Error):
+                rows = rows.hstack(_select(con, rule))
+        return rows
+    finally:
+        con.unregister("baris")
+
+
+def _select(con: duckdb.DuckDBPyConnection, columns: str) -> pl.DataFrame:
     result = pl.from_arrow(con.execute(f"SELECT {columns} FROM baris").to_arrow_table())
-    con.unregister("baris")
     assert isinstance(result, pl.DataFrame)
-    return rows.hstack(result)
+    return result
 
 
 def _set_aside(
@@ -165,45 +255,118 @@ def _set_aside(
     return rows.filter(pl.Series(mask)), failed
 
 
-def _profiles(
-    con: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    partitions: Sequence[str],
-    good: pl.DataFrame,
-    rejected: pl.DataFrame,
-    previous: Mapping[str, Mapping[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    """Metrics by partition, each also with the value of the partition before it and the ratio of the two."""
-    metrics = contract.ext.profil
-    found: dict[str, dict[str, Any]] = {}
-    if good.height:
-        con.register("baris", good.to_arrow())
-        columns = "".join(f", CAST({sql} AS DOUBLE) AS {ident(name)}" for name, sql in metrics.items())
-        sql = f"SELECT {ident(PARTITION)}, count(*) AS jumlah_baris{columns} FROM baris GROUP BY 1"
-        cursor = con.execute(sql)
+def _measures(con: duckdb.DuckDBPyConnection, contract: Contract, good: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Row count and the contract's metrics of each partition that has rows. Raises CheckFailure."""
+    if good.is_empty():
+        return {}
+    metrics = "".join(f", CAST({sql} AS DOUBLE) AS {ident(name)}" for name, sql in contract.ext.profil.items())
+    con.register("baris", good.to_arrow())
+    try:
+        cursor = con.execute(f"SELECT {ident(PARTITION)}, count(*) AS jumlah_baris{metrics} FROM baris GROUP BY 1")
         names = [d[0] for d in cursor.description or ()]
-        found = {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
+        return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
+    except duckdb.Error as error:
+        # DuckDB quotes values in its messages, and a value may be private.
+        raise CheckFailure(f"profil: {type(error).__name__} pada salah satu metrik") from None
+    finally:
         con.unregister("baris")
-    counts = rejected[PARTITION].value_counts() if rejected.height else pl.DataFrame()
-    quarantined = dict(counts.iter_rows()) if counts.height else {}
-    profiles: dict[str, dict[str, Any]] = {}
-    last: Mapping[str, Any] = {}
-    for partition in partitions:
-        own = found.get(partition) or {"jumlah_baris": 0, **dict.fromkeys(metrics)}
-        before = previous.get(partition) or last
-        bad = int(quarantined.get(partition, 0))
-        total = own["jumlah_baris"] + bad
-        profile: dict[str, Any] = dict(own)
-        profile["rasio_karantina"] = bad / total if total else 0.0
-        for name in ("jumlah_baris", *metrics):
-            reference = before.get(name)
-            profile[f"{name}_terakhir"] = None if reference is None else float(reference)
-            value = own.get(name)
-            profile[f"rasio_{name}"] = float(value) / float(reference) if value is not None and reference else None
-        profiles[partition] = profile
-        if own["jumlah_baris"]:
-            last = own
-    return profiles
+
+
+class _Partitions:
+    """The checks over the profile of partitions, where one partition is measured against the one before it."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        partitions: Sequence[str],
+        measured: Mapping[str, Mapping[str, Any]],
+        rejected: pl.DataFrame,
+        previous: Mapping[str, Mapping[str, Any]],
+    ):
+        self._contract = contract
+        self._partitions = partitions
+        self._measured = measured
+        self._previous = previous
+        counts = rejected[PARTITION].value_counts() if rejected.height else pl.DataFrame()
+        self._aside: dict[str, int] = dict(counts.iter_rows()) if counts.height else {}
+        self._suite = partition_suite(contract)
+        self._verdicts: Sequence[Verdict] = ()
+        self.profiles: dict[str, dict[str, Any]] = {}
+        self.blocked: dict[str, str] = {}
+
+    def run(self, checker: Checker) -> None:
+        """Evaluate. A blocked partition is no measure for the next one, which is then judged again without it.
+
+        Raises CheckFailure.
+        """
+        relative = {f"{m}_terakhir" for m in self._metrics} | {f"rasio_{m}" for m in self._metrics}
+        out: set[str] = set()
+        while True:
+            self.profiles = self._profile(out)
+            frame = pl.DataFrame(
+                [self.profiles[p] for p in self._partitions], infer_schema_length=None, orient="row"
+            ).with_columns(pl.selectors.by_dtype(pl.Null).cast(pl.Float64))
+            self._verdicts = checker.run(f"{self._contract.id}.partisi", self._suite, frame)
+            self.blocked, alone = {}, set()
+            for verdict in (v for v in self._verdicts if v.check.blocking):
+                for partition in self._hit(verdict):
+                    self.blocked.setdefault(partition, _reason(verdict))
+                    if verdict.check.kwargs.get("column") not in relative:
+                        alone.add(partition)
+            fresh = [p for p in self._partitions if p in self.blocked and p not in out]
+            # Of those blocked by comparison only the first is sure: the later ones were compared with it.
+            fresh = [p for n, p in enumerate(fresh) if n == 0 or p in alone]
+            compared = any(v.check.kwargs.get("column") in relative for v in self._verdicts)
+            if not compared or not fresh or fresh == [self._partitions[-1]]:
+                return
+            out.update(fresh)
+
+    @property
+    def _metrics(self) -> tuple[str, ...]:
+        return ("jumlah_baris", *self._contract.ext.profil)
+
+    def _hit(self, verdict: Verdict) -> list[str]:
+        if verdict.result == "galat":
+            return list(self._partitions)
+        return [self._partitions[n] for n in verdict.failing]
+
+    def _profile(self, out: set[str]) -> dict[str, dict[str, Any]]:
+        """Metrics by partition, each also with the value of the last partition before it that is not `out`."""
+        profiles: dict[str, dict[str, Any]] = {}
+        last: Mapping[str, Any] = {}
+        for partition in self._partitions:
+            own = self._measured.get(partition) or {"jumlah_baris": 0, **dict.fromkeys(self._contract.ext.profil)}
+            before = self._previous.get(partition) or last
+            bad = self._aside.get(partition, 0)
+            total = own["jumlah_baris"] + bad
+            profile = dict(own) | {"rasio_karantina": bad / total if total else 0.0}
+            for name in self._metrics:
+                value, reference = own.get(name), before.get(name)
+                profile[f"{name}_terakhir"] = None if reference is None else float(reference)
+                profile[f"rasio_{name}"] = float(value) / float(reference) if value is not None and reference else None
+            profiles[partition] = profile
+            if own["jumlah_baris"] and partition not in out:
+                last = own
+            elif before is not last:
+                last = before
+        return profiles
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row of `ops.pemeriksaan` a check and partition."""
+        found = []
+        for verdict in self._verdicts:
+            hit = set(self._hit(verdict))
+            for partition in self._partitions:
+                result = verdict.result if partition in hit else "lulus"
+                detail = verdict.detail if partition in hit else ""
+                found.append(_record(partition, verdict.check, result, int(partition in hit), detail))
+        return found
+
+
+def _reason(verdict: Verdict) -> str:
+    if verdict.result == "galat":
+        return f"pemeriksaan_galat: {verdict.check.name}: {verdict.detail}"
+    return f"{verdict.check.name}: {verdict.check.description}"
 
 
 def _row_records(rows: pl.DataFrame, verdicts: Sequence[Verdict], partitions: Sequence[str]) -> list[dict[str, Any]]:
@@ -231,6 +394,3 @@ def _record(partition: str, check: Check, result: str, failing: int, detail: str
         "jumlah_gagal": failing,
         "rincian": detail,
     }
-
-
-__all__ = ["LINEAGE_COLUMNS", "PARTITION", "Judged", "Staged", "content_digest", "judge", "split", "with_partition"]

@@ -1,0 +1,112 @@
+"""One transaction of the lake: replacing and adding rows, making tables, and making new files durable.
+
+Belongs here: what is done between BEGIN and COMMIT. Does not belong here: when a transaction is begun, retried or
+given up (`lake.py`).
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from connectors.durable import fsync_path
+from warehouse.duck import LakeConfig, ident, literal, qualified
+
+_CLOCK_SLACK_NS = 1_000_000_000
+
+
+class Transaction:
+    """New Parquet files of the tables it wrote are made durable before COMMIT: DuckLake fsyncs only its catalogue."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, config: LakeConfig):
+        self.con = con
+        self._data = config.local_data
+        # File times come from the kernel's coarse clock, and a clock may be set back a little while we write; a
+        # file too many that is fsynced costs nothing.
+        self._since = time.time_ns() - _CLOCK_SLACK_NS
+        self._written: dict[str, None] = {}
+        self.reshaped = False
+
+    def append(self, table: str, rows: pl.DataFrame) -> None:
+        """Insert a frame by column name."""
+        if rows.is_empty():
+            return
+        self.con.register("_rows", rows.to_arrow())
+        try:
+            self._insert(table, "SELECT * FROM _rows")
+        finally:
+            self.con.unregister("_rows")
+
+    def replace(self, table: str, column: str | None, keys: Sequence[Any], select: str | pl.DataFrame) -> None:
+        """Replace the partitions `keys` of `column` (all rows when None) by a frame or a SELECT."""
+        if column is None:
+            self.con.execute(f"DELETE FROM {qualified(table)}")
+        else:
+            self.delete(table, column, keys)
+        if isinstance(select, pl.DataFrame):
+            self.append(table, select)
+        else:
+            self._insert(table, select)
+
+    def delete(self, table: str, column: str, keys: Sequence[Any]) -> None:
+        """Delete the partitions `keys` of `column`."""
+        if keys:
+            marks = ", ".join("?" for _ in keys)
+            self.con.execute(f"DELETE FROM {qualified(table)} WHERE {ident(column)} IN ({marks})", list(keys))
+
+    def _insert(self, table: str, select: str) -> None:
+        self.con.execute(f"INSERT INTO {qualified(table)} BY NAME {select}")
+        self._written[table] = None
+
+    def create_table(self, table: str, columns: Mapping[str, str], partition: str | None) -> None:
+        """Make a table with columns (name → SQL type), dropping the one that is there."""
+        fields = ", ".join(f"{ident(name)} {sql}" for name, sql in columns.items())
+        self.con.execute(f"DROP TABLE IF EXISTS {qualified(table)}")
+        self.con.execute(f"CREATE TABLE {qualified(table)} ({fields})")
+        if partition:
+            self.con.execute(f"ALTER TABLE {qualified(table)} SET PARTITIONED BY ({ident(partition)})")
+        self.reshaped = True
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Add columns; rows that are there get NULL in them."""
+        for name, sql in columns.items():
+            self.con.execute(f"ALTER TABLE {qualified(table)} ADD COLUMN {ident(name)} {sql}")
+        self.reshaped = True
+
+    def comment(self, table: str, text: str | None, columns: Mapping[str, str]) -> None:
+        """Set the comment of a table (unless None) and of the given columns."""
+        if text is not None:
+            self.con.execute(f"COMMENT ON TABLE {qualified(table)} IS {literal(text)}")
+        for name, note in columns.items():
+            self.con.execute(f"COMMENT ON COLUMN {qualified(table)}.{ident(name)} IS {literal(note)}")
+        self.reshaped = True
+
+    def sync(self) -> None:
+        """fsync every file that this transaction wrote, and every folder that got a new entry by it."""
+        if self._data is None or not self._written:
+            return
+        for table in self._written:
+            schema, _, name = table.partition(".")
+            folder = self._data / schema / name
+            for path in self._fresh(folder):
+                fsync_path(path)
+            # A table's first file makes its folders; each is an entry of the one above it.
+            for parent in (folder, folder.parent, self._data):
+                if self._is_fresh(parent.stat()):
+                    fsync_path(parent)
+
+    def _fresh(self, folder: Path) -> Iterator[Path]:
+        """What changed below a folder. One whose entries did not change holds no new file, so it is not read."""
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if self._is_fresh(entry.stat()):
+                    if entry.is_dir():
+                        yield from self._fresh(Path(entry))
+                    yield Path(entry)
+
+    def _is_fresh(self, status: os.stat_result) -> bool:
+        return status.st_mtime_ns >= self._since

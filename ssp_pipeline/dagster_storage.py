@@ -4,18 +4,18 @@ Named by `dagster.yaml`, which has no way of its own to choose. The URL is read 
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property
+import shutil
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from dagster import StringSource
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from connectors.crashpoint import crashpoint
+from connectors.durable import locked
+from ssp_pipeline.event_log import EventLog
 
 VARIABLE = "SSP_DAGSTER_POSTGRES_URL"
 
@@ -42,32 +42,30 @@ class StorageByEnvironment(DagsterStorage[Any], ConfigurableClass):
 class _SqliteStorage(DagsterSqliteStorage):
     """Dagster's SQLite storage with the event log in one database that is opened once."""
 
+    _FOLDERS = ("history", "schedules", "events")
+    _NEW = ".baru"
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None):
+        if Path(base_dir).name != self._NEW:
+            self._make_whole(Path(base_dir))
         super().__init__(base_dir, inst_data)
-        self._event_log_storage: Any = _EventLog(str(Path(base_dir) / "events"))
+        self._event_log_storage: Any = EventLog(str(Path(base_dir) / "events"))
 
+    def _make_whole(self, base: Path) -> None:
+        """Make databases that are not there yet, whole or not at all.
 
-class _EventLog(ConsolidatedSqliteEventLogStorage):
-    """Keeps its connections: opening the database anew costs most of the time of each of a run's many events."""
-
-    @cached_property
-    def _engine(self) -> sa.Engine:
-        engine = sa.create_engine(self._conn_string, connect_args={"timeout": 60, "check_same_thread": False})
-
-        @sa.event.listens_for(engine, "connect")
-        def settings(connection: Any, _record: Any) -> None:
-            # In WAL mode a power cut may lose the newest events, never the database; the lake has its own record.
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-        return engine
-
-    @contextmanager
-    def _connect(self) -> Iterator[sa.Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    def dispose(self) -> None:
-        """Close the connections."""
-        if "_engine" in self.__dict__:
-            self._engine.dispose()
-        super().dispose()  # type: ignore[no-untyped-call]
+        Dagster takes a database file that is there for complete: a process that is killed while its first run makes
+        the tables would leave an instance that fails for ever. So they are made aside and moved when finished.
+        """
+        if all((base / name).is_dir() for name in self._FOLDERS):
+            return
+        with locked(base / ".dagster.lock"):
+            new = base / self._NEW
+            shutil.rmtree(new, ignore_errors=True)
+            _SqliteStorage(str(new), None).event_log_storage.dispose()
+            crashpoint("dagster_storage.made")
+            for name in self._FOLDERS:
+                if not (base / name).is_dir():
+                    (new / name).rename(base / name)
+                    crashpoint("dagster_storage.moved")
+            shutil.rmtree(new)

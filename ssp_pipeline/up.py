@@ -92,8 +92,9 @@ def fail_abandoned(instance: "DagsterInstance") -> int:
         if not process_tag().keys() & run.tags.keys()
     ]
     for run in abandoned:
-        instance.report_run_failed(run, "the daemon was ended while this run was under way")
+        # Slots first: a kill between the two would leave slots claimed by a run that nobody looks at again.
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        instance.report_run_failed(run, "the daemon was ended while this run was under way")
     return len(abandoned)
 
 

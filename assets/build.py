@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.give_out import give_out_assets
 from assets.models import maintenance_asset, model_asset, snapshot_asset
 from assets.partitions import TIMEZONE
 from assets.settle import Progress
@@ -73,7 +74,10 @@ def build_assets(
             for c in registry.contracts
         ],
         "models": [model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in models],
-        "give_out": [snapshot_asset(models, registry.contracts, open_workspace)],
+        "give_out": [
+            snapshot_asset(models, registry.contracts, open_workspace),
+            *give_out_assets(registry, models, open_workspace),
+        ],
         "ops": [maintenance_asset(open_workspace, keep_days)],
     }
 

@@ -1,4 +1,12 @@
--- Cabai merah keriting di setiap pasar, 90 hari terakhir yang ada datanya.
+/* ---
+description: Harga cabai merah keriting di setiap pasar, 90 hari terakhir yang ada datanya.
+grain: Satu baris per tanggal dan pasar
+columns:
+  tanggal: {description: Tanggal pemantauan (WIB)., classification: internal}
+  pasar: {description: Nama pasar menurut PIHPS., classification: internal}
+  harga: {description: Harga eceran., satuan: Rp/kg, classification: internal}
+  asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: internal}
+--- */
 SELECT
     tanggal,
     pasar,

@@ -5,6 +5,7 @@ Belongs here: what is particular to files (which are new, units within a partiti
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from assets.settle import Settler
 from assets.workspace import Workspace
 from connectors.api import Payload, PayloadError
 from connectors.contract import Contract
+from connectors.crashpoint import crashpoint
 from warehouse import ops
 from warehouse.duck import LAKE, ident, qualified
 from warehouse.stage import Staged
@@ -20,12 +22,17 @@ from warehouse.stage import Staged
 def settle_files(
     workspace: Workspace, contract: Contract, settler: Settler, payloads: Sequence[Payload]
 ) -> list[ops.Outcome]:
-    """Settle the files that no committed or recorded attempt under this contract has used yet."""
+    """Settle the files that no attempt under this contract has finished yet.
+
+    A file may fill several partitions, each committed by itself: only the row written after the last of them says
+    that a file is done. One whose attempt was killed in between is read again.
+    """
     lake = workspace.lake
     lake.ensure_source(contract)
     done = set(
         lake.query(
-            f"SELECT DISTINCT unnest(muatan) AS m FROM {LAKE}.ops.hasil WHERE dataset = ? AND kontrak = ?",
+            f"SELECT DISTINCT unnest(muatan) AS m FROM {LAKE}.ops.hasil "
+            "WHERE dataset = ? AND kontrak = ? AND partisi LIKE 'berkas%'",
             [contract.id, contract.digest],
         )["m"]
     )
@@ -75,6 +82,12 @@ def settle_files(
         }
         staged = Staged((key,), whole.filter(here), rejected.filter(here), doubts)
         outcomes.extend(settler.judge_and_commit(staged, states, {key: facts}))
+    crashpoint("files.committed")
+    finished = settler.outcome(
+        "berkas", "tidak_berubah", alasan="berkas_selesai", muatan=tuple(sorted({p.sha256 for p in used}))
+    )
+    # Dated at the start: the partitions' own outcomes stay the newest word on the dataset.
+    lake.record([replace(finished, selesai=settler.started)])
     return outcomes
 
 

@@ -4,19 +4,27 @@ Importing Great Expectations takes seconds, so a process of its own is started e
 still being pulled. Does not belong here: Great Expectations itself (`worker.py`).
 """
 
+import select
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
 
 import orjson
 import polars as pl
 
-from warehouse.checks.suite import Check, columns_used
+from warehouse.checks.suite import TEXT_SUFFIX, Check, columns_used, exact_keys
+
+WORKER = (sys.executable, "-m", "warehouse.checks.worker")
+_ROOT = Path(__file__).resolve().parents[2]
+ANSWER_SECONDS = 900.0
+"""Longest time that one answer may take; a process that hangs must not hang the run."""
 
 
 class CheckFailure(RuntimeError):
@@ -25,7 +33,7 @@ class CheckFailure(RuntimeError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of one check. `failing` holds 0-based positions in the frame that was checked."""
+    """Result of one check. `failing` holds 0-based positions in the frame that was checked, in order."""
 
     check: Check
     result: Literal["lulus", "gagal", "galat"]
@@ -33,122 +41,159 @@ class Verdict:
     detail: str = ""
 
 
-class Checker:
-    """Runs suites in a process of its own. `start()` returns at once; the first `run` waits for it."""
+@dataclass
+class _Process:
+    """A running worker with its own folder for frames and its log."""
 
-    def __init__(self, docs: Path | None = None):
+    popen: subprocess.Popen[bytes]
+    folder: tempfile.TemporaryDirectory[str]
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        return cast(IO[bytes], self.popen.stdin)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        return cast(IO[bytes], self.popen.stdout)
+
+    def end(self, *, kill: bool = False) -> None:
+        """End the process, by closing its input or at once, and remove its folder."""
+        if kill:
+            self.popen.kill()
+        with suppress(OSError):
+            self.stdin.close()
+        try:
+            self.popen.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+        self.stdout.close()
+        self.folder.cleanup()
+
+
+class Checker:
+    """Runs suites in a process of its own. `start()` returns at once; the first `run` waits for it.
+
+    `docs`: folder of the Data Docs. `command` gets its folder for frames as its last argument. A process that ended
+    is replaced by a new one at the next `run`.
+    """
+
+    def __init__(
+        self, docs: Path | None = None, *, command: Sequence[str] = WORKER, answer_seconds: float = ANSWER_SECONDS
+    ):
         self._docs = docs
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._mutex = threading.Lock()
+        self._command = tuple(command)
+        self._answer_seconds = answer_seconds
+        self._process: _Process | None = None
+        self._answered = False
+        self._mutex = threading.RLock()
         self._count = 0
 
     def start(self) -> None:
+        """Start the process unless it runs."""
         with self._mutex:
+            if self._process is not None and self._process.popen.poll() is not None:
+                self._process.end()
+                self._process = None
             if self._process is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="ssp-checks-")
-                log = Path(self._folder.name) / "worker.log"
-                with log.open("wb") as stderr:
-                    self._process = subprocess.Popen(
-                        [sys.executable, "-m", "warehouse.checks.worker"],
+                folder = tempfile.TemporaryDirectory(prefix="ssp-checks-")
+                with Path(folder.name, "worker.log").open("wb") as stderr:
+                    popen = subprocess.Popen(
+                        [*self._command, folder.name],
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=stderr,
+                        cwd=_ROOT,
                     )
+                self._process = _Process(popen, folder)
+                self._answered = False
 
     def run(self, suite_name: str, checks: Sequence[Check], frame: pl.DataFrame) -> tuple[Verdict, ...]:
-        """Evaluate every check on the frame. Raises CheckFailure when none could be, or some were not."""
+        """Evaluate every check on the frame, in the order of `checks`.
+
+        Raises CheckFailure when the suite is empty, when the process ended, hung or refused it, when it saw another
+        number of rows than were sent, or when it answered to fewer or other checks than were declared.
+        """
         if not checks:
             raise CheckFailure(f"{suite_name}: an empty suite proves nothing")
-        self.start()
         with self._mutex:
-            assert self._folder is not None
+            self.start()
+            assert self._process is not None
             self._count += 1
-            path = Path(self._folder.name) / f"{self._count}.arrow"
-            used = [name for name in columns_used(tuple(checks)) if name in frame.columns]
-            floats = [n for n in used if frame.schema[n].is_decimal()]
-            batch = frame.select(used or frame.columns[:1]).with_columns(pl.col(floats).cast(pl.Float64))
+            path = Path(self._process.folder.name, f"{self._count}.arrow")
+            sent, batch = _prepared(checks, frame)
             batch.write_ipc(path, compression="uncompressed")
-            try:
-                answer = self._ask(
+            request = {
+                "suite": suite_name,
+                "number": self._count,
+                "frame": str(path),
+                "rows": frame.height,
+                "checks": [
                     {
-                        "suite": suite_name,
-                        "frame": str(path),
-                        "rows": frame.height,
-                        "checks": [
-                            {
-                                "name": c.name,
-                                "type": c.type,
-                                "kwargs": c.kwargs,
-                                "blocking": c.blocking,
-                                "description": c.description,
-                            }
-                            for c in checks
-                        ],
+                        "name": c.name,
+                        "type": c.type,
+                        "kwargs": c.kwargs,
+                        "blocking": c.blocking,
+                        "description": c.description,
                     }
-                )
+                    for c in sent
+                ],
+            }
+            try:
+                answer = self._ask(request)
+            except CheckFailure as error:
+                raise CheckFailure(f"{suite_name}: {error}") from None
             finally:
                 path.unlink(missing_ok=True)
-        return self._verdicts(suite_name, checks, frame.height, answer)
-
-    @staticmethod
-    def _verdicts(name: str, checks: Sequence[Check], rows: int, answer: dict[str, Any]) -> tuple[Verdict, ...]:
-        if answer.get("rows") != rows:
-            raise CheckFailure(f"{name}: {rows} rows were to be checked, {answer.get('rows')} were seen")
-        results = {r["name"]: r for r in answer["results"]}
-        missing = [c.name for c in checks if c.name not in results]
-        if missing or len(answer["results"]) != len(checks):
-            raise CheckFailure(f"{name}: declared but not evaluated: {', '.join(missing) or 'duplicate names'}")
-        return tuple(
-            Verdict(c, results[c.name]["result"], tuple(results[c.name]["failing"]), results[c.name]["detail"])
-            for c in checks
-        )
+        return _verdicts(suite_name, checks, frame.height, answer)
 
     def build_docs(self) -> Path | None:
         """Write the Data Docs of all that was checked since the start; no value of any column is in them."""
-        if self._docs is None or self._process is None:
-            return None
-        self._docs.mkdir(parents=True, exist_ok=True)
         with self._mutex:
-            self._ask({"docs": str(self._docs)})
+            if self._docs is None or self._process is None:
+                return None
+            self._docs.mkdir(parents=True, exist_ok=True)
+            self._ask({"docs": str(self._docs.resolve())})
         return self._docs
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         process = self._process
         assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
         try:
             process.stdin.write(orjson.dumps(request, default=str) + b"\n")
             process.stdin.flush()
-            line = process.stdout.readline()
+            ready, _, _ = select.select([process.stdout], [], [], self._answer_seconds)
+            line = process.stdout.readline() if ready else None
         except OSError:
             line = b""
-        if not line:
-            log = Path(self._folder.name, "worker.log").read_text(errors="replace")[-2000:] if self._folder else ""
+        if not line or not line.endswith(b"\n"):
             self._process = None
-            raise CheckFailure(f"the check process ended: {log.strip() or f'exit {process.poll()}'}")
+            reason = self._ended(process, hung=line is None)
+            process.end(kill=True)
+            raise CheckFailure(reason)
         answer: dict[str, Any] = orjson.loads(line)
         if "error" in answer:
             raise CheckFailure(str(answer["error"]))
+        self._answered = True
         return answer
 
+    def _ended(self, process: _Process, *, hung: bool) -> str:
+        """Why there is no answer. The log is quoted only as long as the process had not worked on any data."""
+        if hung:
+            return f"the check process gave no answer within {self._answer_seconds:g} s and was ended"
+        with suppress(subprocess.TimeoutExpired):
+            process.popen.wait(timeout=5)
+        code = process.popen.returncode
+        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit {code}"
+        log = "" if self._answered else Path(process.folder.name, "worker.log").read_text(errors="replace").strip()
+        return f"the check process ended ({how})" + (f": {log.splitlines()[-1][:500]}" if log else "")
+
     def close(self) -> None:
+        """End the process."""
         with self._mutex:
             if self._process is not None:
-                assert self._process.stdin is not None
-                self._process.stdin.close()
-                try:
-                    self._process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    self._process.kill()
-                    self._process.wait()
-                if self._process.stdout is not None:
-                    self._process.stdout.close()
+                self._process.end()
                 self._process = None
-            if self._folder is not None:
-                self._folder.cleanup()
-                self._folder = None
 
     def __enter__(self) -> "Checker":
         self.start()
@@ -156,3 +201,33 @@ class Checker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _prepared(checks: Sequence[Check], frame: pl.DataFrame) -> tuple[list[Check], pl.DataFrame]:
+    """The columns that the checks look at, decimals as floats; unique keys of decimals as texts, which are exact."""
+    decimals = {name for name, dtype in frame.schema.items() if dtype.is_decimal()}
+    sent = [exact_keys(check, decimals) for check in checks]
+    used = columns_used(sent)
+    columns = [
+        pl.col(name).cast(pl.Float64) if name in decimals else pl.col(name) for name in used if name in frame.columns
+    ]
+    texts = [name.removesuffix(TEXT_SUFFIX) for name in used if name not in frame.columns]
+    columns += [pl.col(name).cast(pl.String).alias(name + TEXT_SUFFIX) for name in texts if name in decimals]
+    return sent, frame.select(columns or frame.columns[:1])
+
+
+def _verdicts(name: str, checks: Sequence[Check], rows: int, answer: dict[str, Any]) -> tuple[Verdict, ...]:
+    if answer.get("rows") != rows:
+        raise CheckFailure(f"{name}: {rows} rows were to be checked, {answer.get('rows')} were seen")
+    results = {r["name"]: r for r in answer["results"]}
+    missing = [c.name for c in checks if c.name not in results]
+    if missing or len(answer["results"]) != len(checks):
+        raise CheckFailure(f"{name}: declared but not evaluated: {', '.join(missing) or 'a name is used twice'}")
+    verdicts = []
+    for check in checks:
+        found = results[check.name]
+        failing = tuple(sorted(found["failing"]))
+        if failing and (failing[0] < 0 or failing[-1] >= rows):
+            raise CheckFailure(f"{name}: {check.name} names rows that were not sent")
+        verdicts.append(Verdict(check, found["result"], failing, found["detail"]))
+    return tuple(verdicts)

@@ -4,13 +4,20 @@ The profile has one row a partition, so that one run judges many partitions and 
 Does not belong here: running a suite.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.contract import Contract
 
 RULE_PREFIX = "aturan__"
 """Prefix of the boolean column that holds the result of a row rule."""
+
+TEXT_SUFFIX = "__teks"
+"""Suffix of the text column that stands for a decimal column where values must be told apart exactly."""
+
+_PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
+_UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 
 
 @dataclass(frozen=True)
@@ -88,13 +95,30 @@ def partition_suite(contract: Contract) -> tuple[Check, ...]:
 
 def _declared(contract: Contract, scope: str) -> list[Check]:
     return [
-        Check(e.name, e.type, e.kwargs, e.severity == "error", e.scope, e.description)
+        Check(e.name, e.type, _kwargs(e.type, e.kwargs), e.severity == "error", e.scope, e.description)
         for e in contract.expectations
         if e.scope == scope
     ]
 
 
-def columns_used(checks: tuple[Check, ...]) -> list[str]:
+def _kwargs(kind: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A missing value fails no comparison, as everywhere else; Great Expectations would fail a pair that lacks one."""
+    return {"ignore_row_if": "either_value_is_missing"} | kwargs if kind == _PAIR else kwargs
+
+
+def exact_keys(check: Check, decimals: Collection[str]) -> Check:
+    """The check with decimal columns of a unique key replaced by their texts: as floats, two of them can be one."""
+    if check.type not in _UNIQUE:
+        return check
+    kwargs = dict(check.kwargs)
+    if kwargs.get("column") in decimals:
+        kwargs["column"] += TEXT_SUFFIX
+    if "column_list" in kwargs:
+        kwargs["column_list"] = [n + TEXT_SUFFIX if n in decimals else n for n in kwargs["column_list"]]
+    return replace(check, kwargs=kwargs)
+
+
+def columns_used(checks: Sequence[Check]) -> list[str]:
     """Columns that the checks look at, in a stable order."""
     used: dict[str, None] = {}
     for check in checks:

@@ -1,20 +1,39 @@
 """The process that runs Great Expectations: one request a line on stdin, one answer a line on stdout.
 
-Results carry positions, never values: neither an answer nor the Data Docs can leak a private column.
+Answers and Data Docs carry names, counts and positions, never values: neither can leak a private column. That is
+why messages of exceptions stay in here too, for they quote values.
 Does not belong here: what a verdict means.
 """
 
 import os
+import re
+import shutil
 import sys
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
+
+_EXACT = 2**53
+_MISSING_COLUMN = re.compile(r'The column "([^"]{1,100})" in BatchData does not exist')
+_RESULT_FORMAT = {
+    "result_format": "COMPLETE",
+    "exclude_unexpected_values": True,
+    "include_unexpected_rows": False,
+    "return_unexpected_index_query": False,
+}
+_DOCUMENTED = ("observed_value", "element_count", "unexpected_count", "unexpected_percent", "missing_count")
+
+
+class SuiteError(ValueError):
+    """Great Expectations refuses a suite as it is declared; nothing of any data is in the message."""
 
 
 class Worker:
-    """Keeps one Great Expectations context, and a suite for each name that was asked for."""
+    """Keeps one Great Expectations context, and a suite for each name and content that was asked for."""
 
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -25,68 +44,65 @@ class Worker:
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False}
         self._source = self._context.data_sources.add_pandas("ssp")
-        self._definitions: dict[str, Any] = {}
+        self._definitions: dict[tuple[str, bytes], Any] = {}
 
     def _definition(self, name: str, checks: list[dict[str, Any]]) -> Any:
-        key = name + str(hash(orjson.dumps(checks)))
+        key = (name, orjson.dumps(checks))
         if key not in self._definitions:
-            from great_expectations.expectations.registry import get_expectation_impl
-
-            label = (
-                name if all(not k.startswith(name) for k in self._definitions) else f"{name}-{len(self._definitions)}"
-            )
-            expectations = [
-                get_expectation_impl("expect_table_row_count_to_equal")(value={"$PARAMETER": "jumlah_baris"})
-            ]
-            for check in checks:
-                expectations.append(
-                    get_expectation_impl(check["type"])(
-                        **check["kwargs"],
-                        severity="critical" if check["blocking"] else "warning",
-                        meta={"nama": check["name"], "keterangan": check["description"]},
-                    )
-                )
-            gx = self._gx
-            suite = self._context.suites.add(gx.ExpectationSuite(name=label, expectations=expectations))
-            batch = self._source.add_dataframe_asset(label).add_batch_definition_whole_dataframe("b")
-            self._definitions[key] = self._context.validation_definitions.add(
-                gx.ValidationDefinition(name=label, data=batch, suite=suite)
-            )
+            try:
+                self._definitions[key] = self._define(name, checks)
+            except Exception as error:
+                raise SuiteError(f"{type(error).__name__}: {' '.join(str(error).split())[:600]}") from None
         return self._definitions[key]
+
+    def _define(self, name: str, checks: list[dict[str, Any]]) -> Any:
+        from great_expectations.expectations.registry import get_expectation_impl
+
+        # The row count is asked for: what Great Expectations saw must be what was sent.
+        expectations = [get_expectation_impl("expect_table_row_count_to_equal")(value={"$PARAMETER": "jumlah_baris"})]
+        for check in checks:
+            expectations.append(
+                get_expectation_impl(check["type"])(
+                    **check["kwargs"],
+                    severity="critical" if check["blocking"] else "warning",
+                    meta={"nama": check["name"], "keterangan": check["description"]},
+                )
+            )
+        taken = sum(known == name for known, _ in self._definitions)
+        label = f"{name}-{taken + 1}" if taken else name
+        gx = self._gx
+        suite = self._context.suites.add(gx.ExpectationSuite(name=label, expectations=expectations))
+        batch = self._source.add_dataframe_asset(label).add_batch_definition_whole_dataframe("b")
+        return self._context.validation_definitions.add(gx.ValidationDefinition(name=label, data=batch, suite=suite))
 
     def check(self, request: dict[str, Any]) -> dict[str, Any]:
         """Evaluate a suite. The row count that is answered is the one Great Expectations observed."""
-        import polars as pl
+        from great_expectations.core import RunIdentifier
 
-        frame = pl.read_ipc(request["frame"]).to_pandas()
-        result = self._definition(request["suite"], request["checks"]).run(
+        definition = self._definition(request["suite"], request["checks"])
+        path = Path(request["frame"])
+        frame = as_pandas(pl.read_ipc(path))
+        path.unlink()
+        run = RunIdentifier(run_name=f"nomor-{request['number']}", run_time=datetime.now(UTC))
+        result = definition.run(
             batch_parameters={"dataframe": frame},
             expectation_parameters={"jumlah_baris": request["rows"]},
-            result_format={
-                "result_format": "COMPLETE",
-                "exclude_unexpected_values": True,
-                "include_unexpected_rows": False,
-                "return_unexpected_index_query": False,
-            },
+            result_format=_RESULT_FORMAT,
+            run_id=run,
         )
-        rows, results = -1, []
+        rows, answers = -1, []
         for item in result.results:
             name = (item.expectation_config.meta or {}).get("nama")
             if name is None:
                 rows = int(item.result.get("observed_value", -1))
-                continue
-            error = _error(item)
-            failing = [int(i) for i in item.result.get("unexpected_index_list") or ()]
-            if error:
-                verdict = "galat"
-            elif item.success:
-                verdict, failing = "lulus", failing if not item.success else []
             else:
-                verdict = "gagal"
-            results.append(
-                {"name": name, "result": verdict, "failing": failing, "detail": error or _detail(item.result)}
-            )
-        return {"rows": rows, "results": results}
+                answers.append({"name": name, **_verdict(item, frame)})
+            _strip(item)
+        store = self._context.validation_results_store
+        for key in store.list_keys():
+            if key.run_id.run_name == run.run_name:
+                store.set(key, result)
+        return {"rows": rows, "results": answers}
 
     def docs(self, folder: Path) -> dict[str, Any]:
         """Build the Data Docs site into the folder."""
@@ -103,24 +119,70 @@ class Worker:
         return {"docs": str(folder)}
 
 
-def _error(item: Any) -> str:
-    """The exception's text when a check errored; a missing column nests it by metric and leaves the result empty."""
+def as_pandas(frame: pl.DataFrame) -> Any:
+    """A pandas frame of plain types. Whole numbers beside missing ones would become floats, which cannot tell those
+    beyond 2^53 apart; such columns become pandas' own nullable integers."""
+    import pandas as pd
+
+    result = frame.to_pandas()
+    for name, dtype in frame.schema.items():
+        values = frame[name]
+        if dtype.is_integer() and 0 < values.null_count() < frame.height:
+            # Both of them are there: not all values are missing.
+            low, high = int(values.min() or 0), int(values.max() or 0)  # type: ignore[arg-type]
+            if low < -_EXACT or high > _EXACT:
+                result[name] = pd.array(values.to_list(), dtype="Int64")
+    return result
+
+
+def _verdict(item: Any, frame: Any) -> dict[str, Any]:
+    error = _error(item, frame)
+    if error:
+        return {"result": "galat", "failing": [], "detail": error}
+    counted = f"{item.result.get('unexpected_count')} dari {item.result.get('element_count')}"
+    if item.success:
+        return {"result": "lulus", "failing": [], "detail": counted}
+    failing = [int(i) for i in item.result.get("unexpected_index_list") or ()]
+    if not failing or len(failing) != item.result.get("unexpected_count"):
+        return {"result": "galat", "failing": [], "detail": f"{counted} gagal, tetapi barisnya tidak disebut"}
+    return {"result": "gagal", "failing": failing, "detail": counted}
+
+
+def _error(item: Any, frame: Any) -> str:
+    """What errored; a missing column nests its exception by metric and leaves the result empty."""
     info = item.exception_info or {}
     nested = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
-    for entry in nested:
-        if entry.get("raised_exception"):
-            return str(entry.get("exception_message") or "error without a message")[:500]
-    return "" if item.result else "no result"
+    raised = [e for e in nested if e.get("raised_exception")]
+    if not raised and item.result:
+        return ""
+    for entry in raised:
+        missing = _MISSING_COLUMN.search(str(entry.get("exception_message")))
+        if missing:
+            return f"kolom '{missing[1]}' tidak ada"
+    kwargs = item.expectation_config.kwargs
+    named = [kwargs[k] for k in ("column", "column_A", "column_B") if k in kwargs] + list(kwargs.get("column_list", ()))
+    types = ", ".join(f"{name} ({frame[name].dtype})" for name in named if name in frame.columns)
+    return f"tidak dapat dievaluasi atas {types}"
 
 
-def _detail(result: dict[str, Any]) -> str:
-    if "unexpected_count" in result:
-        return f"{result['unexpected_count']} dari {result.get('element_count')}"
-    return f"nilai {result['observed_value']}" if "observed_value" in result else ""
+def _strip(item: Any) -> None:
+    """Leave in a result only what the Data Docs may show."""
+    if item.exception_info:
+        item.exception_info = {"raised_exception": bool(_raised(item)), "exception_message": None}
+    item.result = {k: v for k, v in item.result.items() if k in _DOCUMENTED}
+
+
+def _raised(item: Any) -> bool:
+    info = item.exception_info
+    nested = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
+    return any(e.get("raised_exception") for e in nested)
 
 
 def main() -> None:
-    """Serve requests until stdin ends. Libraries that print must not disturb the answers on stdout."""
+    """Serve requests until stdin ends. Libraries that print must not disturb the answers on stdout.
+
+    The folder of frames is removed here too: one who was killed cannot do it, and frames may hold private values.
+    """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     worker = Worker()
@@ -128,9 +190,12 @@ def main() -> None:
         request = orjson.loads(line)
         try:
             answer = worker.docs(Path(request["docs"])) if "docs" in request else worker.check(request)
+        except SuiteError as error:
+            answer = {"error": f"the suite is refused: {error}"}
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {str(error)[:1500]}"}
+            answer = {"error": f"{type(error).__name__} while checking"}
         answers.write(orjson.dumps(answer) + b"\n")
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

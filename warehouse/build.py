@@ -13,6 +13,7 @@ import polars as pl
 
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
+from connectors.crashpoint import crashpoint
 from warehouse import ops
 from warehouse.duck import LAKE, ident, literal, qualified
 from warehouse.lake import Lake, Transaction
@@ -176,6 +177,7 @@ class Builder:
                 tx.replace(model.table, column, [date.fromisoformat(p) for p in changed], source)
             elif changed:
                 tx.replace(model.table, None, [], "SELECT * FROM _model ORDER BY ALL")
+            crashpoint("build.rows_written")
             now = datetime.now(UTC)
             records: list[dict[str, Any]] = [
                 {

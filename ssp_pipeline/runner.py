@@ -118,9 +118,13 @@ class Runner:
         return [c for c in registry.contracts if c.agency in agencies or c.id in chosen]
 
     def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
-        """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days."""
+        """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days.
+
+        Without contracts only models and snapshot are made, and no agency is asked.
+        """
         started = time.monotonic()
-        self.workspace.checker.start()
+        if contracts:
+            self.workspace.checker.start()
         blobs = self.workspace.archive.blob_count()
         assets = build_assets(
             self.workspace.registry, self.workspace.shared_models, lambda: self.workspace, retries=False,
@@ -142,8 +146,9 @@ class Runner:
             if models:
                 bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
                 self._materialize_models(assets, instance, result)
-            bar.update(self._task, what="dokumen pemeriksaan")
-            self.workspace.checker.build_docs()
+            if contracts:
+                bar.update(self._task, what="dokumen pemeriksaan")
+                self.workspace.checker.build_docs()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
         result.models = self._built
         result.new_blobs = self.workspace.archive.blob_count() - blobs
@@ -241,7 +246,8 @@ def report(result: RunResult, *, as_json: bool) -> None:
         print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
         return
     console = Console()
-    console.print(_closing_table(rows, wide=console.width >= _WIDE))
+    if rows:
+        console.print(_closing_table(rows, wide=console.width >= _WIDE))
     for row in rows:
         if row["keterangan"]:
             console.print(f"[red]{row['dataset']}[/red]: {row['keterangan']}", highlight=False)
@@ -250,7 +256,10 @@ def report(result: RunResult, *, as_json: bool) -> None:
     made_up = sorted({o.asal for d in result.datasets for o in d.outcomes} & {"tiruan", "ulangan"})
     if made_up:
         console.print(f"Asal data: {' dan '.join(made_up)}, bukan ambilan langsung dari instansi.", highlight=False)
-    if result.new_versions or result.new_blobs:
+    if not rows:
+        changed = sum(m.changed for m in result.models)
+        text = f"{len(result.models)} model diperiksa, {_figure(changed)} partisi berubah"
+    elif result.new_versions or result.new_blobs:
         text = f"{_figure(result.new_versions)} versi data baru, {_figure(result.new_blobs)} muatan baru di arsip"
     else:
         text = "Tidak ada versi data baru dan tidak ada muatan baru: semua sama dengan sebelumnya"

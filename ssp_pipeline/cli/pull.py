@@ -21,6 +21,7 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 )
 @click.option("--json", "as_json", is_flag=True, help="The closing table as JSON.")
 @click.option("--no-models", is_flag=True, help="Stop after the source tables.")
+@click.option("--models-only", is_flag=True, help="Pull nothing: models and snapshot from what the lake holds.")
 def run(
     start: Any,
     end: Any,
@@ -30,6 +31,7 @@ def run(
     replay: str | None,
     as_json: bool,
     no_models: bool,
+    models_only: bool,
 ) -> int:
     """Pull, archive, check and commit; then build the models and the analysts' snapshot.
 
@@ -42,6 +44,8 @@ def run(
     from ssp_pipeline.runner import Runner, report
     from ssp_pipeline.settings import load_settings
 
+    if models_only and (no_models or agency or dataset or start or end):
+        raise click.UsageError("--models-only takes no window, no dataset and no --no-models")
     settings = load_settings(today=today.date() if today else None)
     if replay:
         settings = changed(settings, replay=Path(replay).resolve())
@@ -50,12 +54,13 @@ def run(
     days = 30 if first == date.min else (settings.today - first).days + 1
     with ExitStack() as stack:
         url = ""
-        if app.needs_stand_ins(settings):
+        if not models_only and app.needs_stand_ins(settings):
             url = stack.enter_context(app.stand_ins(settings, days=max(days, 30)))
         runner = Runner(settings, sandbox_url=url, quiet=as_json)
         stack.callback(runner.close)
         window = None if first == date.min else (first, last)
-        result = runner.run(runner.select(agency, dataset), window, models=not no_models)
+        chosen = [] if models_only else runner.select(agency, dataset)
+        result = runner.run(chosen, window, models=not no_models)
     with nullcontext():
         report(result, as_json=as_json)
     return 0 if result.ok else 3

@@ -261,7 +261,7 @@ def test_an_error_at_warning_level_is_recorded_and_blocks_nothing(tmp_path: Path
         price_contract(tmp_path, aturan_baris=[rule]),
         expect("tipe_salah", "column_values_to_be_between", severity="warning", column="pasar", max_value=9),
         expect("tipe_partisi", "column_values_to_be_between", severity="warning", tingkat="partisi",
-               column="jumlah_baris", max_value="x"),
+               column="jumlah_baris", max_value="2026-01-01"),
     )  # fmt: skip
     judged = judge(contract, staged(contract, prices(50_000)), {}, shared_checker())
     assert judged.blocked == {}

@@ -114,7 +114,7 @@ def test_the_three_largest_moves_are_said_in_sentences_that_follow_from_the_numb
         "Cabai merah naik 5,0 persen menjadi rata-rata Rp52.500/kg di 2 pasar; "
         "kenaikan terbesar di Pusat Pasar, Rp3.000.",
         "Daging ayam naik 2,5 persen menjadi rata-rata Rp41.000/kg di 2 pasar; "
-        "kenaikan sama di semua pasar itu, Rp1.000.",
+        "kenaikan sama besar di semua pasar, Rp1.000.",
     ]
     assert [g["angka"] for g in sheet(WEEK).content["gerak"]] == ["-6,3%", "+5,0%", "+2,5%"]
 

@@ -156,7 +156,7 @@ def _where(move: Move, up: bool) -> str:
     largest = max(sizes.values())
     at = [m for m, size in sizes.items() if size == largest]
     if len(at) == len(sizes):
-        return f"sama di {'semua pasar itu' if len(at) > 1 else at[0]}, {f.rupiah(largest)}"
+        return f"sama besar di semua pasar, {f.rupiah(largest)}" if len(at) > 1 else f"di {at[0]}, {f.rupiah(largest)}"
     place = f.joined(at) if len(at) <= 2 else f"{len(at)} pasar"
     return f"terbesar di {place}, {f.rupiah(largest)}"
 
@@ -202,9 +202,7 @@ def _completeness(rows: pl.DataFrame, prices: _Prices, as_of: date, quarantined:
 def _late(closed: date, as_of: date) -> str:
     if as_of >= closed:
         return ""
-    return (
-        f"Data tanggal {f.long_date(closed)} seharusnya sudah ada, tetapi belum; lembar ini memakai tanggal terakhir."
-    )
+    return f"Data tanggal {f.long_date(closed)} seharusnya sudah ada; lembar ini memakai data terakhir yang masuk."
 
 
 def _origin_notes(origins: list[str]) -> list[dict[str, str]]:

@@ -4,12 +4,15 @@ Importing Great Expectations takes seconds, so a process of its own is started e
 still being pulled. Does not belong here: Great Expectations itself (`worker.py`).
 """
 
+import fcntl
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +26,9 @@ from warehouse.checks.suite import TEXT_SUFFIX, Check, columns_used, exact_keys
 
 WORKER = (sys.executable, "-m", "warehouse.checks.worker")
 _ROOT = Path(__file__).resolve().parents[2]
+_PREFIX = "ssp-checks-"
+_LOG = "worker.log"
+_FRESH_SECONDS = 60.0
 ANSWER_SECONDS = 900.0
 """Longest time that one answer may take; a process that hangs must not hang the run."""
 
@@ -96,8 +102,10 @@ class Checker:
                 self._process.end()
                 self._process = None
             if self._process is None:
-                folder = tempfile.TemporaryDirectory(prefix="ssp-checks-")
-                with Path(folder.name, "worker.log").open("wb") as stderr:
+                _sweep()
+                folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+                with Path(folder.name, _LOG).open("wb") as stderr:
+                    fcntl.flock(stderr, fcntl.LOCK_EX)  # the worker inherits it: it is held for as long as that lives
                     popen = subprocess.Popen(
                         [*self._command, folder.name],
                         stdin=subprocess.PIPE,
@@ -185,7 +193,7 @@ class Checker:
             process.popen.wait(timeout=5)
         code = process.popen.returncode
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit {code}"
-        log = "" if self._answered else Path(process.folder.name, "worker.log").read_text(errors="replace").strip()
+        log = "" if self._answered else Path(process.folder.name, _LOG).read_text(errors="replace").strip()
         return f"the check process ended ({how})" + (f": {log.splitlines()[-1][:500]}" if log else "")
 
     def close(self) -> None:
@@ -231,3 +239,14 @@ def _verdicts(name: str, checks: Sequence[Check], rows: int, answer: dict[str, A
             raise CheckFailure(f"{name}: {check.name} names rows that were not sent")
         verdicts.append(Verdict(check, found["result"], failing, found["detail"]))
     return tuple(verdicts)
+
+
+def _sweep() -> None:
+    """Remove the folders of workers that were killed together with their parent: frames may hold private values."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime < _FRESH_SECONDS:
+                continue  # it may be one that is just being made
+            with (folder / _LOG).open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)

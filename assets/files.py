@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.settle import Settler
+from assets.settle import Settler, cut_note
 from assets.workspace import Workspace
 from connectors.api import Payload, PayloadError
 from connectors.contract import Contract
@@ -79,6 +79,7 @@ def settle_files(
             "digest_masukan": hashlib.sha256("".join(sorted(shas)).encode()).hexdigest()[:24],
             "muatan": tuple(sorted(shas | older)),
             "asal": ",".join(sorted({p.asal for p in used})),
+            "rincian": cut_note(p for p in used if p.sha256 in shas),
         }
         staged = Staged((key,), whole.filter(here), rejected.filter(here), doubts)
         outcomes.extend(settler.judge_and_commit(staged, states, {key: facts}))

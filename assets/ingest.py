@@ -4,9 +4,11 @@ Belongs here: attempts, their order and what becomes of a failed pull. Does not 
 rows and partitions (`settle.py`, `files.py`).
 """
 
+import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from assets.ahead import ahead
@@ -46,10 +48,18 @@ class Ingest:
         outcomes: list[ops.Outcome] = []
         waiting: list[Brought] = []
         idle: list[ops.Outcome] = []
+        broken: Exception | None = None
         for window in windows:
-            result = self._attempt(contract, settler, window, states)
+            try:
+                result = self._attempt(contract, settler, window, states)
+            except Exception as error:
+                # A fault of ours and not of the agency: the other windows go on, and it is raised after them.
+                broken = broken or error
+                result = _failed(settler, keys_of(contract, window), "gagal_tarik", "galat_tak_terduga", _place(error))
             if isinstance(result, Brought):
                 waiting.append(result)
+            elif isinstance(result, _Recorded):
+                outcomes.extend(result.outcomes)
             else:
                 idle.extend(result)
             if sum(w.rows.height for w in waiting) >= CHUNK_ROWS:
@@ -57,6 +67,8 @@ class Ingest:
                 waiting = []
         outcomes.extend(settler.settle(waiting, states))
         self._ws.lake.record(idle)
+        if broken is not None:
+            raise broken
         return sorted(outcomes + idle, key=lambda o: o.partisi)
 
     def replay(self, contract: Contract, pull: SealedPull) -> list[ops.Outcome]:
@@ -73,7 +85,7 @@ class Ingest:
             if isinstance(result, Brought):
                 return settler.settle([result], states)
         except PayloadError as error:
-            result = _failed(settler, keys, "gagal_baca", error.code, error)
+            result = _failed(settler, keys, "gagal_baca", error.code, str(error))
         self._ws.lake.record(result)
         return result
 
@@ -82,8 +94,8 @@ class Ingest:
 
     def _attempt(
         self, contract: Contract, settler: Settler, window: Window, states: States
-    ) -> Brought | list[ops.Outcome]:
-        """One pull of one window: what it brought, or outcomes that are yet to be recorded."""
+    ) -> "Brought | _Recorded | list[ops.Outcome]":
+        """One pull of one window: what it brought, or its outcomes: those of a list are yet to be recorded."""
         keys = keys_of(contract, window)
         disturbed: Exception | None = None
         for number in range(RESTARTS):
@@ -92,21 +104,21 @@ class Ingest:
             except PagingRestart as restart:
                 disturbed = restart
             except PullError as error:
-                return _failed(settler, keys, "gagal_tarik", error.reason_code, error)
+                return _failed(settler, keys, "gagal_tarik", error.reason_code, str(error))
             except NotJson as error:
                 # What cannot be cut to the contract is not archived, so there is nothing to read again.
-                return _failed(settler, keys, "gagal_tarik", "bukan_json", error)
+                return _failed(settler, keys, "gagal_tarik", "bukan_json", str(error))
             except MissingSecret as error:
-                return _failed(settler, keys, "gagal_tarik", "rahasia_belum_diatur", error)
+                return _failed(settler, keys, "gagal_tarik", "rahasia_belum_diatur", str(error))
             except PayloadError as error:
-                return _failed(settler, keys, "gagal_baca", error.code, error)
+                return _failed(settler, keys, "gagal_baca", error.code, str(error))
             except ArchiveError as error:
-                return _failed(settler, keys, "gagal_tarik", "arsip_tidak_dapat_ditulis", error)
-        return _failed(settler, keys, "gagal_tarik", "halaman_berubah", disturbed)
+                return _failed(settler, keys, "gagal_tarik", "arsip_tidak_dapat_ditulis", str(error))
+        return _failed(settler, keys, "gagal_tarik", "halaman_berubah", str(disturbed))
 
     def _pull(
         self, contract: Contract, settler: Settler, window: Window, keys: tuple[str, ...], states: States, number: int
-    ) -> Brought | list[ops.Outcome]:
+    ) -> "Brought | _Recorded | list[ops.Outcome]":
         ws = self._ws
         feed = ws.registry.feed(contract)
         # A first load is read while it is pulled. A repeated pull usually brings the same bytes, so those are
@@ -136,12 +148,12 @@ class Ingest:
             crashpoint("ingest.pulled")
             pull.seal()
         crashpoint("ingest.sealed")
-        refused = [settler.outcome(f"berkas:{s}", "gagal_baca", alasan=reason) for s, reason in context.refused]
-        ws.lake.record(refused)
         if fault is not None:
             raise fault
         if contract.ext.mode == "berkas":
-            return refused + settle_files(ws, contract, settler, payloads)
+            refused = [_refused(settler, slot, reason) for slot, reason in context.refused]
+            ws.lake.record(refused)
+            return _Recorded(refused + settle_files(ws, contract, settler, payloads))
         return settler.brought(keys, payloads, staging, states, ws.today)
 
     def _context(self, contract: Contract, window: Window, archive: Any) -> LivePull:
@@ -158,7 +170,24 @@ class Ingest:
         )
 
 
-def _failed(
-    settler: Settler, keys: Sequence[str], status: ops.Status, code: str, error: Exception | None
-) -> list[ops.Outcome]:
-    return [settler.outcome(key, status, alasan=code, rincian=str(error)) for key in keys or ("berkas",)]
+@dataclass(frozen=True)
+class _Recorded:
+    """Outcomes that stand in the lake already."""
+
+    outcomes: list[ops.Outcome]
+
+
+def _failed(settler: Settler, keys: Sequence[str], status: ops.Status, code: str, detail: str) -> list[ops.Outcome]:
+    return [settler.outcome(key, status, alasan=code, rincian=detail) for key in keys or ("berkas",)]
+
+
+def _refused(settler: Settler, slot: str, reason: str) -> ops.Outcome:
+    """Outcome of a file that was not taken; `reason` is "code" or "code: detail"."""
+    code, _, detail = reason.partition(": ")
+    return settler.outcome(f"berkas:{slot}", "gagal_baca", alasan=code, rincian=detail)
+
+
+def _place(error: Exception) -> str:
+    """Kind of an error and the line of ours that it came from. Not its text, which may quote a private value."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    return f"{type(error).__name__} di {Path(frames[-1].filename).name}:{frames[-1].lineno}"

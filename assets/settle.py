@@ -25,6 +25,9 @@ from warehouse.stage import Staged, aside_digest, content_digest, decide, judge,
 CHUNK_ROWS = 250_000
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
+DROPPED_COLUMNS = "kolom_dibuang"
+"""Key of a file's meta: titles of the columns that were cut from it, separated by "; "."""
+
 Progress = Callable[[str, int], None]
 """Told (what, rows) as payloads are read."""
 
@@ -43,9 +46,21 @@ class Brought:
 
 
 def input_digest(contract: Contract, payloads: Iterable[Payload]) -> str:
-    """Digest of what a partition is read from: bytes, contract and the version of the reader."""
-    shas = ",".join(sorted({f"{p.sha256}:{p.asal}" for p in payloads}))
-    return hashlib.sha256(f"{contract.digest}|{READER_VERSION}|{shas}".encode()).hexdigest()[:24]
+    """Digest of what a partition is read from: bytes, what only the request knew, contract and reader's version.
+
+    The same bytes may be another region's or another day's.
+    """
+    read = ",".join(sorted({f"{p.sha256}:{p.asal}:{sorted(p.meta.items())}" for p in payloads}))
+    return hashlib.sha256(f"{contract.digest}|{READER_VERSION}|{read}".encode()).hexdigest()[:24]
+
+
+def cut_note(payloads: Iterable[Payload]) -> str:
+    """What was cut from the payloads because no contract allows it: fields of JSON, columns of files."""
+    names: set[str] = set()
+    for payload in payloads:
+        names.update(payload.unknown_fields)
+        names.update(filter(None, payload.meta.get(DROPPED_COLUMNS, "").split("; ")))
+    return f"bidang di luar kontrak, tidak disimpan: {', '.join(sorted(names))}" if names else ""
 
 
 class Settler:
@@ -98,13 +113,13 @@ class Settler:
             "muatan": tuple(dict.fromkeys(p.sha256 for p in payloads)),
             "asal": ",".join(sorted({p.asal for p in payloads})),
         }
+        note = cut_note(payloads)
         if keys and all(key in states and states[key].digest_masukan == digest for key in keys):
-            return [self.outcome(key, "tidak_berubah", alasan="muatan_sama", **facts) for key in keys]
+            same = {"alasan": "muatan_sama", "rincian": note}
+            return [self.outcome(key, "tidak_berubah", **same, **facts) for key in keys]
         if staging is None:
             staging = self.read(self.staging(today), payloads)
         rows, rejected = staging.finish(keys)
-        drift = sorted({name for p in payloads for name in p.unknown_fields})
-        note = f"bidang di luar kontrak, tidak disimpan: {', '.join(drift)}" if drift else ""
         return Brought(keys, rows, rejected, facts, note)
 
     def settle(self, parts: Sequence[Brought], states: States) -> list[ops.Outcome]:

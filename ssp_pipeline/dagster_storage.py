@@ -10,6 +10,8 @@ from typing import Any
 
 from dagster import StringSource
 from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
@@ -46,10 +48,16 @@ class _SqliteStorage(DagsterSqliteStorage):
     _NEW = ".baru"
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None):
-        if Path(base_dir).name != self._NEW:
-            self._make_whole(Path(base_dir))
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage: Any = EventLog(str(Path(base_dir) / "events"))
+        base = Path(base_dir)
+        if base.name != self._NEW:
+            self._make_whole(base)
+        # Dagster's own constructor would also make and open an event log of a database for each run.
+        self.base_dir = base_dir
+        self._inst_data = inst_data
+        self._run_storage: Any = SqliteRunStorage.from_local(str(base / "history"))
+        self._schedule_storage: Any = SqliteScheduleStorage.from_local(str(base / "schedules"))
+        self._event_log_storage: Any = EventLog(str(base / "events"))
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
 
     def _make_whole(self, base: Path) -> None:
         """Make databases that are not there yet, whole or not at all.

@@ -141,7 +141,7 @@ class Lake:
                         continue
                     if isinstance(error, OSError | duckdb.IOException) or _STORAGE.search(str(error)):
                         raise LakeWriteError(
-                            f"the lake could not be written, the version before stays: {str(error).splitlines()[0]} "
+                            f"the lake could not be written, the version before stays: {' '.join(str(error).split())} "
                             "(look at the free space and the rights of its data folder and its catalogue)"
                         ) from error
                     raise

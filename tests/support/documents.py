@@ -41,9 +41,9 @@ def runnable(document: Path) -> list[str]:
 
 
 def commands(script: str) -> list[str]:
-    """Commands of a shell block, one a line; a backslash joins lines."""
-    joined = script.replace("\\\n", " ")
-    return [line for line in map(str.strip, joined.splitlines()) if line and not line.startswith("#")]
+    """Commands of a shell block, one a line, without their comments; a backslash joins lines."""
+    lines = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in script.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line]
 
 
 def shell(script: str, environment: Mapping[str, str], *, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -17,10 +17,10 @@ from connectors.api import Payload
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
-from connectors.read.staging import READER_VERSION, Staging
+from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
 from warehouse import ops
 from warehouse.lake import LakeWriteError
-from warehouse.stage import Staged, aside_digest, content_digest, decide, judge, split, unplaced
+from warehouse.stage import Staged, Unplaced, aside_digest, content_digest, decide, judge, split, unplaced
 
 CHUNK_ROWS = 250_000
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
@@ -158,6 +158,8 @@ class Settler:
             return rejected, []
         if found.doubt:
             doubts.update(dict.fromkeys(keys, found.doubt))
+        else:
+            doubts.update(_not_empty(self._contract, keys, rows, found))
         key = ops.UNPLACED + min(keys, default="")
         before = self._ws.lake.newest_outcome(self._contract.id, key)
         digest = aside_digest(found.rows)
@@ -248,6 +250,20 @@ class Settler:
     def _checks(self, records: Iterable[dict[str, Any]]) -> pl.DataFrame:
         fixed = {"run_id": self._run_id, "dataset": self._contract.id, "waktu": datetime.now(UTC)}
         return ops.frame("ops.pemeriksaan", [fixed | r for r in records])
+
+
+def _not_empty(contract: Contract, keys: Iterable[str], rows: pl.DataFrame, found: Unplaced) -> dict[str, str]:
+    """Partitions of which nothing came while some rows have no date that can be read: they may be theirs."""
+    undated = found.rows.filter(pl.col("alasan") != OUTSIDE).height
+    if not undated:
+        return {}
+    filled = {*rows["_partisi"], *found.placed["_partisi"]}
+    reason = f"partisi_tidak_dikenal: kosong, dan {undated} baris tanpa tanggal yang terbaca"
+    return {key: reason for key in keys if key not in filled and not _is_day_off(contract, key)}
+
+
+def _is_day_off(contract: Contract, key: str) -> bool:
+    return contract.ext.hari_kerja and contract.ext.partisi == "harian" and date.fromisoformat(key).weekday() >= 5
 
 
 def _only(rows: pl.DataFrame, by_key: dict[str, pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:

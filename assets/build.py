@@ -1,24 +1,21 @@
-"""The definitions: assets, jobs, schedules and sensors, all made from contracts and SQL.
+"""The definitions, all made from contracts and SQL.
 
-Loading them needs no secret, no network and no heavy import; the workspace is opened when something runs.
+Loading them needs no secret, no network and no heavy import; the workspace is opened when something runs. Does not
+belong here: what an asset does (`sources.py`, `models.py`, `give_out.py`), what starts it (`triggers.py`).
 """
 
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
 from assets.give_out import give_out_assets
-from assets.models import maintenance_asset, model_asset, snapshot_asset
-from assets.partitions import TIMEZONE
+from assets.models import Keep, maintenance_asset, model_asset, snapshot_asset
 from assets.settle import Progress
-from assets.sources import OpenWorkspace, source_asset, source_key
-from assets.timeliness import repull_window
-from assets.windows import partition_dates
+from assets.sources import OpenWorkspace, source_asset
+from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule, range_tags
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.registry import Registry
@@ -30,7 +27,7 @@ from warehouse.ops import Outcome
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-MODEL_JOB = "bangun_model"
+__all__ = ["build_assets", "build_definitions", "models_of", "range_tags"]
 
 
 def models_of(registry: Registry, shared: Path) -> tuple[Model, ...]:
@@ -44,7 +41,7 @@ def build_assets(
     open_workspace: OpenWorkspace,
     *,
     retries: bool,
-    keep_days: int = 90,
+    keep: Keep | None = None,
     on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
     on_built: Callable[[Built], None] | None = None,
     progress: Progress | None = None,
@@ -78,85 +75,22 @@ def build_assets(
             snapshot_asset(models, registry.contracts, open_workspace),
             *give_out_assets(registry, models, open_workspace),
         ],
-        "ops": [maintenance_asset(open_workspace, keep_days)],
+        "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
 
 
 def build_definitions(
-    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, keep_days: int
+    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, keep: Keep
 ) -> dg.Definitions:
     """What Dagster's web server and daemon load."""
-    assets = build_assets(registry, shared_models, open_workspace, retries=True, keep_days=keep_days)
-    pulls = [_pull_job(c) for c in registry.contracts]
-    after = dg.define_asset_job(
-        MODEL_JOB, selection=dg.AssetSelection.assets(*(a.key for a in assets["models"] + assets["give_out"]))
-    )
-    care = dg.define_asset_job("rawat_lake", selection=dg.AssetSelection.assets(*(a.key for a in assets["ops"])))
+    assets = build_assets(registry, shared_models, open_workspace, retries=True, keep=keep)
+    pulls = {c: pull_job(c) for c in registry.contracts}
+    after = model_job([a.key for a in assets["models"] + assets["give_out"]])
+    care = care_job([a.key for a in assets["ops"]])
     return dg.Definitions(
         assets=[a for group in assets.values() for a in group],
-        jobs=[*pulls, after, care],
-        schedules=[
-            *(_pull_schedule(c, job, open_workspace) for c, job in zip(registry.contracts, pulls, strict=True)),
-            dg.ScheduleDefinition(
-                name="rawat_lake",
-                job=care,
-                cron_schedule="30 2 * * *",
-                execution_timezone=TIMEZONE,
-                default_status=dg.DefaultScheduleStatus.RUNNING,
-            ),
-        ],
-        sensors=[_models_after_pulls(pulls, after)],
+        jobs=[*pulls.values(), after, care],
+        schedules=[*(pull_schedule(c, job) for c, job in pulls.items()), care_schedule(care)],
+        sensors=[models_after_pulls(after)],
         executor=dg.in_process_executor,
     )
-
-
-def _pull_job(contract: Contract) -> Any:
-    return dg.define_asset_job(
-        f"tarik_{contract.table}",
-        selection=dg.AssetSelection.assets(source_key(contract)),
-        description=f"Menarik {contract.title}",
-        tags={"instansi": contract.agency},
-    )
-
-
-def _pull_schedule(contract: Contract, job: Any, open_workspace: OpenWorkspace) -> dg.ScheduleDefinition:
-    """Pulls the newest closed date and the days that the contract pulls again, as one run."""
-
-    @dg.schedule(
-        name=f"tarik_{contract.table}",
-        job=job,
-        cron_schedule=contract.ext.jadwal,
-        execution_timezone=TIMEZONE,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        when = context.scheduled_execution_time
-        if contract.ext.partisi == "tunggal":
-            return dg.RunRequest(run_key=when.isoformat())
-        if contract.ext.mode == "potret":
-            return dg.RunRequest(run_key=when.isoformat(), partition_key=when.date().isoformat())
-        days = partition_dates(contract, *repull_window(contract, when.date()))
-        return dg.RunRequest(run_key=when.isoformat(), tags=range_tags(days[0].isoformat(), days[-1].isoformat()))
-
-    return schedule
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """Tags that make one run of a range of partitions."""
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-
-
-def _models_after_pulls(pulls: Sequence[Any], after: Any) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        name="model_setelah_tarikan",
-        run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=list(pulls),
-        request_job=after,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=60,
-    )
-    def sensor(context: dg.RunStatusSensorContext) -> dg.RunRequest:
-        # One build for the pulls of one minute: a build looks at all that changed.
-        return dg.RunRequest(run_key=f"model-{int(time.time() // 60)}")
-
-    return sensor

@@ -4,6 +4,8 @@ Belongs here: dependencies and metadata for Dagster. Does not belong here: build
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -11,11 +13,22 @@ import dagster as dg
 from assets.sources import OpenWorkspace
 from assets.workspace import Workspace
 from connectors.contract import Contract
+from connectors.contract.model import LINEAGE_COLUMNS
 from warehouse.build import Builder, Built
+from warehouse.duck import qualified
 from warehouse.modelling import Model, column_lineage
 
 POOL = "lake_penulis"
 """One writer of the lake at a time."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What maintenance keeps: days of the lake's history, and analysts' snapshots by number and by days."""
+
+    days: int = 90
+    snapshots: int = 5
+    snapshot_days: int = 7
 
 
 def asset_key(table: str) -> dg.AssetKey:
@@ -33,6 +46,8 @@ def model_asset(
 ) -> dg.AssetsDefinition:
     """The asset of a model. Its dependencies are those that its SQL reads."""
     inputs = [t for t in sorted(model.inputs) if t in models or t in contracts]
+    # Worked out when first built, not when definitions load: all models together take some tenths of a second.
+    lineage = cache(lambda: column_deps(model, models, contracts))
 
     @dg.asset(
         key=asset_key(model.table),
@@ -43,23 +58,28 @@ def model_asset(
         kinds={"duckdb", "sql"},
         owners=["team:walidata"],
         code_version=model.digest,
-        metadata=_metadata(model, inputs, models, contracts),
+        metadata=_metadata(model),
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         workspace = open_workspace()
         built = builder(workspace, context.run_id).build(model)
         if on_built:
             on_built(built)
+        total = workspace.lake.query(f"SELECT count(*) AS n FROM {qualified(model.table)}")["n"][0]
         return dg.MaterializeResult(
-            metadata={"partisi_dibangun": built.rebuilt, "partisi_berubah": built.changed, "baris_ditulis": built.rows}
+            metadata={
+                "dagster/row_count": int(total),
+                "dagster/column_lineage": lineage(),
+                "partisi_dibangun": built.rebuilt,
+                "partisi_berubah": built.changed,
+                "baris_ditulis": built.rows,
+            }
         )
 
     return build
 
 
-def _metadata(
-    model: Model, inputs: Sequence[str], models: Mapping[str, Model], contracts: Mapping[str, Contract]
-) -> dict[str, Any]:
+def _metadata(model: Model) -> dict[str, Any]:
     columns = [
         dg.TableColumn(n, description=c.description, tags={"klasifikasi": c.classification})
         for n, c in model.head.columns.items()
@@ -71,16 +91,16 @@ def _metadata(
     }
 
 
-def lineage_metadata(
-    model: Model, models: Mapping[str, Model], contracts: Mapping[str, Contract]
-) -> dg.TableColumnLineage:
-    """Which input columns each column of a model is made from, read out of its SQL."""
-    schema: dict[str, dict[str, Any]] = {}
+def column_deps(model: Model, models: Mapping[str, Model], contracts: Mapping[str, Contract]) -> dg.TableColumnLineage:
+    """Which input columns each column of a model is made from, read out of its SQL.
+
+    Columns of models that declare none in their front matter are not known here and stay out.
+    """
+    schema: dict[str, dict[str, str]] = {}
     for table in model.inputs:
         if table in contracts:
-            contract = contracts[table]
-            lineage_columns = {"_payload": "VARCHAR", "_baris": "INTEGER", "_asal": "VARCHAR"}
-            schema[table] = {c.name: c.sql_type for c in contract.columns} | lineage_columns
+            own = {c.name: c.sql_type for c in contracts[table].columns}
+            schema[table] = own | dict.fromkeys(LINEAGE_COLUMNS, "VARCHAR")
         elif table in models:
             schema[table] = dict.fromkeys(models[table].head.columns, "VARCHAR")
     found = column_lineage(model, schema)
@@ -118,7 +138,7 @@ def snapshot_asset(
     return cuplikan_analis
 
 
-def maintenance_asset(open_workspace: OpenWorkspace, keep_days: int) -> dg.AssetsDefinition:
+def maintenance_asset(open_workspace: OpenWorkspace, keep: Keep) -> dg.AssetsDefinition:
     """Merging small files, expiring lake snapshots and removing orphans, under the writer's lock."""
 
     @dg.asset(
@@ -132,7 +152,13 @@ def maintenance_asset(open_workspace: OpenWorkspace, keep_days: int) -> dg.Asset
         from warehouse.maintain import maintain
 
         workspace = open_workspace()
-        report = maintain(workspace.lake, workspace.home / "snapshots", keep_days=keep_days)
+        report = maintain(
+            workspace.lake,
+            workspace.home / "snapshots",
+            keep_days=keep.days,
+            keep_snapshots=keep.snapshots,
+            keep_snapshot_days=keep.snapshot_days,
+        )
         workspace.archive.sweep_temps()
         yield dg.MaterializeResult(metadata=report.metadata())
 

@@ -4,7 +4,7 @@ Belongs here: what Dagster is told about a dataset and its runs. Does not belong
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,9 +12,10 @@ import dagster as dg
 from assets.ingest import Ingest
 from assets.partitions import partitions_of
 from assets.settle import Progress
-from assets.timeliness import expected_newest
+from assets.timeliness import expected_newest, freshness_window
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract
+from connectors.contract.model import SINGLE_PARTITION
 from warehouse.ops import Outcome
 
 OpenWorkspace = Callable[[], Workspace]
@@ -23,7 +24,8 @@ BLOCKING_CHECK = "mutu_kritis"
 WARNING_CHECK = "mutu_peringatan"
 NEWEST_CHECK = "partisi_terbaru"
 
-_FREQUENCY = {"harian": 1, "bulanan": 31, "tahunan": 366, "tunggal": 7}
+_NOT_PULLED = frozenset({"gagal_tarik"})
+_NOT_CHECKED = frozenset({"gagal_tarik", "gagal_simpan"})
 
 
 def source_key(contract: Contract) -> dg.AssetKey:
@@ -40,14 +42,21 @@ def source_asset(
     on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
     progress: Progress | None = None,
 ) -> dg.AssetsDefinition:
-    """The asset of a contract. `retries`: whether a failed pull is tried again by Dagster after some minutes."""
+    """The asset of a contract. `retries`: whether a failed pull is tried again by Dagster after some minutes.
+
+    What is materialised are the partitions that were accepted or found unchanged, and no others. Inbox files say
+    themselves which partitions they fill, so such an asset materialises what came instead of what was asked for.
+    """
     key = source_key(contract)
+    partitioned = contract.ext.partisi != "tunggal"
+    from_files = partitioned and contract.ext.mode == "berkas"
     pull_retries = dg.RetryPolicy(max_retries=3, delay=120, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
     @dg.asset(
         key=key,
         partitions_def=partitions_of(contract),
-        backfill_policy=dg.BackfillPolicy.single_run() if contract.ext.partisi != "tunggal" else None,
+        output_required=not from_files,
+        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
         retry_policy=pull_retries if retries else None,
         pool=f"instansi_{contract.agency}",
         group_name=contract.agency,
@@ -56,9 +65,7 @@ def source_asset(
         owners=[f"team:{_slug(agency.opd or agency.instansi)}"],
         code_version=contract.digest,
         metadata=_static_metadata(contract),
-        freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=timedelta(days=_FREQUENCY[contract.ext.partisi]) + contract.latency + timedelta(days=1)
-        ),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=freshness_window(contract)),
         check_specs=[
             dg.AssetCheckSpec(
                 BLOCKING_CHECK, asset=key, blocking=True, description="Semua pemeriksaan yang memblokir partisi lulus"
@@ -69,26 +76,60 @@ def source_asset(
     )
     def pull_check_commit(context: dg.AssetExecutionContext) -> Iterator[Any]:
         workspace = open_workspace()
-        partitioned = contract.ext.partisi != "tunggal"
         partitions = [date.fromisoformat(k) for k in context.partition_keys] if partitioned else []
-        ingest = Ingest(workspace, run_id=context.run_id[:12], progress=progress)
-        outcomes = ingest.run(contract, partitions)
+        if contract.ext.mode == "potret" and partitioned and partitions != [workspace.today]:
+            raise dg.Failure(
+                f"{contract.id} is a state of now: it can be pulled for {workspace.today} only", allow_retries=False
+            )
+        try:
+            outcomes = Ingest(workspace, run_id=context.run_id[:12], progress=progress).run(contract, partitions)
+        except Exception as error:
+            # Asking the agency again is the only thing that a retry may mend, and a failed pull is no exception.
+            raise dg.Failure(f"{contract.id}: {type(error).__name__}: {error}", allow_retries=False) from error
         if on_outcomes:
             on_outcomes(contract, outcomes)
         bad = [o for o in outcomes if not o.ok]
-        yield _critical(key, outcomes, bad)
+        if any(o.status not in _NOT_CHECKED for o in outcomes):
+            yield _critical(key, outcomes, bad)
         yield _warning(key, workspace, contract, outcomes)
-        yield _newest(key, workspace, contract)
+        yield _newest(key, workspace, contract, outcomes)
         metadata = _run_metadata(outcomes)
+        good = {o.partisi: o for o in outcomes if o.ok and _is_partition(o)} if partitioned else {}
+        if bad or from_files:
+            for name, outcome in good.items():
+                context.log_event(
+                    dg.AssetMaterialization(key, partition=name, metadata=metadata | _rows(contract, outcome))
+                )
         if bad:
-            good = [o for o in outcomes if o.ok and not o.partisi.startswith("berkas:")]
-            for outcome in good if contract.ext.partisi != "tunggal" else ():
-                context.log_event(dg.AssetMaterialization(key, partition=outcome.partisi, metadata=metadata))
-            only_pulls = all(o.status == "gagal_tarik" for o in bad)
+            only_pulls = all(o.status in _NOT_PULLED for o in bad)
             raise dg.Failure(_summary(contract, bad), allow_retries=only_pulls, metadata=metadata)
-        yield dg.MaterializeResult(metadata=metadata)
+        if from_files:
+            return
+        for name, outcome in good.items():
+            context.add_asset_metadata(_rows(contract, outcome), partition_key=name)
+        alone = [_rows(contract, o) for o in outcomes if _is_partition(o)] if not partitioned else []
+        yield dg.MaterializeResult(metadata=metadata | (alone[0] if alone else {}))
 
     return pull_check_commit
+
+
+def _is_partition(outcome: Outcome) -> bool:
+    """Whether the outcome speaks of a partition, not of a file or of rows whose partition is not known."""
+    if outcome.partisi == SINGLE_PARTITION:
+        return True
+    try:
+        date.fromisoformat(outcome.partisi)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(contract: Contract, outcome: Outcome) -> dict[str, Any]:
+    """The row count of a partition, where the attempt has counted: the same payload as before is not read again."""
+    if outcome.alasan == "muatan_sama" or outcome.status == "dikarantina":
+        return {}
+    name = "dagster/row_count" if contract.ext.partisi == "tunggal" else "dagster/partition_row_count"
+    return {name: outcome.diterima}
 
 
 def _description(contract: Contract) -> str:
@@ -123,7 +164,6 @@ def _static_metadata(contract: Contract) -> dict[str, Any]:
 
 def _run_metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
-        "dagster/partition_row_count": sum(o.diterima for o in outcomes),
         "ditarik": sum(o.ditarik for o in outcomes),
         "diterima": sum(o.diterima for o in outcomes),
         "dikarantina": sum(o.dikarantina for o in outcomes),
@@ -139,40 +179,52 @@ def _summary(contract: Contract, bad: Sequence[Outcome]) -> str:
 
 
 def _critical(key: dg.AssetKey, outcomes: Sequence[Outcome], bad: Sequence[Outcome]) -> dg.AssetCheckResult:
-    blocked = [o for o in bad if o.status in ("diblokir", "gagal_baca", "cakupan_kurang")]
+    blocked = [o for o in bad if o.status not in _NOT_CHECKED]
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=BLOCKING_CHECK,
         passed=not blocked,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"partisi": len(outcomes), "diblokir": [f"{o.partisi}: {o.alasan}" for o in blocked[:20]]},
+        metadata={
+            "partisi": len(outcomes),
+            "diblokir": [f"{o.partisi}: {o.alasan}" for o in blocked[:20]],
+            "tidak_diperiksa": len(bad) - len(blocked),
+        },
     )
 
 
 def _warning(
     key: dg.AssetKey, workspace: Workspace, contract: Contract, outcomes: Sequence[Outcome]
 ) -> dg.AssetCheckResult:
-    runs = sorted({o.run_id for o in outcomes})
-    noted = workspace.lake.query(
-        "SELECT pemeriksaan, sum(jumlah_gagal) AS n FROM lake.ops.pemeriksaan "
-        "WHERE dataset = ? AND run_id IN (SELECT unnest(?)) AND beratnya = 'catat' AND hasil <> 'lulus' GROUP BY 1",
-        [contract.id, runs],
-    )
+    noted: dict[str, int] = {}
+    if any(o.status in ("diterima", "diblokir", "cakupan_kurang") for o in outcomes):
+        found = workspace.lake.query(
+            "SELECT pemeriksaan, CAST(sum(jumlah_gagal) AS BIGINT) AS n FROM lake.ops.pemeriksaan "
+            "WHERE dataset = ? AND run_id = ? AND beratnya = 'catat' AND hasil <> 'lulus' GROUP BY 1 ORDER BY 1",
+            [contract.id, outcomes[0].run_id],
+        )
+        noted = dict(found.iter_rows())
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=WARNING_CHECK,
-        passed=noted.is_empty(),
+        passed=not noted,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"dicatat": {str(n): int(c) for n, c in noted.iter_rows()}},
+        metadata={"dicatat": noted},
     )
 
 
-def _newest(key: dg.AssetKey, workspace: Workspace, contract: Contract) -> dg.AssetCheckResult:
+def _newest(
+    key: dg.AssetKey, workspace: Workspace, contract: Contract, outcomes: Sequence[Outcome]
+) -> dg.AssetCheckResult:
+    """Whether the partition that the contract promises by today is there."""
     expected = expected_newest(contract, workspace.today)
-    newest = workspace.lake.query(
-        "SELECT max(partisi) AS p FROM lake.ops.hasil WHERE dataset = ? AND status IN ('diterima', 'kosong')",
-        [contract.id],
-    )["p"][0]
+    newest = max((o.partisi for o in outcomes if o.ok and _is_partition(o)), default=None)
+    if newest is None or (expected is not None and newest < expected):
+        # This attempt was about older dates, or failed: the lake knows.
+        newest = workspace.lake.query(
+            "SELECT max(partisi) AS p FROM lake.ops.hasil WHERE dataset = ? AND status IN ('diterima', 'kosong')",
+            [contract.id],
+        )["p"][0]
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=NEWEST_CHECK,

@@ -30,3 +30,10 @@ def closed_window(contract: Contract, today: date, days: int) -> tuple[date, dat
 def repull_window(contract: Contract, today: date) -> tuple[date, date]:
     """What a scheduled run pulls: the newest closed date and the days before it that are pulled again."""
     return closed_window(contract, today, contract.ext.tarik_ulang_hari + 1)
+
+
+def freshness_window(contract: Contract) -> timedelta:
+    """How long after a materialisation the next one must have come, with a day for a pull that was tried again."""
+    days = {"harian": 1, "bulanan": 31, "tahunan": 366, "tunggal": 7}[contract.ext.partisi]
+    weekend = 2 if contract.ext.hari_kerja else 0
+    return timedelta(days=days + weekend + 1) + contract.latency

@@ -42,12 +42,18 @@ def batch_events() -> None:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator["DagsterInstance"]:
-    """The instance, after runs that were killed have been marked as failed and their pool slots freed."""
+    """The instance for this process, after runs that were killed have been marked as failed and their slots freed.
+
+    What a run prints is not captured into files here, as Dagster would do: the terminal and its progress bar are ours.
+    """
     from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
     home = prepare_home(settings)
     os.environ["DAGSTER_HOME"] = str(home)
-    with _alive(home), DagsterInstance.from_config(str(home)) as instance:
+    nothing = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": nothing})
+    with _alive(home), DagsterInstance.from_ref(reference) as instance:
         free_dead_runs(instance, home)
         yield instance
 

@@ -9,14 +9,13 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.settle import Settler, cut_note
+from assets.settle import Settler, batches, cut_note
 from assets.workspace import Workspace
 from connectors.api import Payload, PayloadError
 from connectors.contract import Contract
 from connectors.crashpoint import crashpoint
 from warehouse import ops
 from warehouse.duck import LAKE, ident, qualified
-from warehouse.stage import Staged
 
 
 def settle_files(
@@ -24,8 +23,8 @@ def settle_files(
 ) -> list[ops.Outcome]:
     """Settle the files that no attempt under this contract has finished yet.
 
-    A file may fill several partitions, each committed by itself: only the row written after the last of them says
-    that a file is done. One whose attempt was killed in between is read again.
+    A file may fill many partitions, committed some at a time: only the row written after the last of them says that a
+    file is done. One whose attempt was killed in between is read again.
     """
     lake = workspace.lake
     lake.ensure_source(contract)
@@ -71,18 +70,19 @@ def settle_files(
     states = settler.states(keys)
     slots = contract.ext.berkas.slot if contract.ext.berkas else ()
     whole = _with_other_units(workspace, contract, rows, keys, slots)
+    facts = {}
     for key in keys:
         here = pl.col("_partisi") == key
         shas = {*rows.filter(here)["_payload"].unique(), *rejected.filter(here)["_payload"].unique()}
         older = set(states[key].muatan) if key in states else set()
-        facts = {
+        facts[key] = {
             "digest_masukan": hashlib.sha256("".join(sorted(shas)).encode()).hexdigest()[:24],
             "muatan": tuple(sorted(shas | older)),
-            "asal": ",".join(sorted({p.asal for p in used})),
+            "asal": origin["asal"],
             "rincian": cut_note(p for p in used if p.sha256 in shas),
         }
-        staged = Staged((key,), whole.filter(here), rejected.filter(here), doubts)
-        outcomes.extend(settler.judge_and_commit(staged, states, {key: facts}))
+    for staged in batches(keys, whole, rejected, doubts):
+        outcomes.extend(settler.judge_and_commit(staged, states, facts))
     crashpoint("files.committed")
     finished = settler.outcome(
         "berkas", "tidak_berubah", alasan="berkas_selesai", muatan=tuple(sorted({p.sha256 for p in used}))

@@ -137,7 +137,7 @@ class Settler:
         rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
         for part in parts:
             part.rows, part.rejected = rows.clear(), rejected.clear()
-        for staged in _batches(keys, rows, rejected, doubts):
+        for staged in batches(keys, rows, rejected, doubts):
             outcomes.extend(self.judge_and_commit(staged, states, facts))
         return outcomes
 
@@ -273,7 +273,7 @@ def _only(rows: pl.DataFrame, by_key: dict[str, pl.DataFrame], keys: Sequence[st
     return pl.concat(chosen) if chosen else rows.clear()
 
 
-def _batches(
+def batches(
     keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame, doubts: Mapping[str, str]
 ) -> Iterator[Staged]:
     """Whole partitions joined up to CHUNK_ROWS."""

@@ -111,7 +111,9 @@ class Runner:
         registry = self.workspace.registry
         unknown = set(agencies) - registry.agencies.keys()
         if unknown:
-            raise UnknownName(f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}")
+            raise UnknownName(
+                f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}"
+            )
         if not agencies and not datasets:
             return list(registry.contracts)
         chosen = {registry.contract(d).id for d in datasets}

@@ -61,7 +61,7 @@ $(BENCH)/.installed: benchmarks/requirements.txt $(INSTALLED)
 
 lock: ## Write requirements.txt anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv is needed: pip install uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --extra dev --extra postgres --generate-hashes --no-strip-extras \
+	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --generate-hashes --no-strip-extras \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --universal --no-header --no-annotate \
 	  -o requirements.txt
 

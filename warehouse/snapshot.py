@@ -2,12 +2,17 @@
 
 A part is one table and one month; only parts whose rows changed are written, so a new version costs what changed.
 Private columns are in no part. Versions have names of their own; `latest.duckdb` is a link moved when all is on disk.
-Does not belong here: the open-data release, which has its own gate.
+Belongs here: which parts a version has, the order in which they become durable, pruning. Does not belong here: what
+the database says about them (`snapshot_db.py`), the open-data release, which has its own gate.
+
+Everything that writes or removes here runs under the lake's writer lock, so whatever lies in `.sementara` when a
+publish begins was left by one that was killed.
 """
 
 import fcntl
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +31,12 @@ from warehouse.build import Builder
 from warehouse.duck import bare, ident, literal, qualified
 from warehouse.lake import Lake
 from warehouse.modelling import Model
+from warehouse.snapshot_db import Facts, Table, find_tables, write_database
 
 LATEST = "latest.duckdb"
+PARTS = "parts"
+_TEMP = ".sementara"
+_READ_ONLY = 0o444
 
 
 @dataclass(frozen=True)
@@ -39,145 +48,116 @@ class Made:
     new_parts: int
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table to give out: its columns with comments, and its partitions by month."""
-
-    name: str
-    columns: dict[str, str]
-    comment: str
-    partition: str | None
-    months: dict[str, list[str]]
-    digests: dict[str, str]
-
-
 def publish(lake: Lake, folder: Path, contracts: Sequence[Contract], models: Sequence[Model]) -> Made:
-    """Make a new version if anything changed since the newest one."""
-    (folder / "parts").mkdir(parents=True, exist_ok=True)
-    with lake.writer_lock():
-        builder = Builder(lake, contracts, "cuplikan")
-        tables = [*_source_tables(builder, contracts), *_model_tables(builder, models)]
-        present = {f"{s}.{t}" for s in ("source", "core", "dashboard", "open_data") for t in lake.tables(s)}
-        tables = [t for t in tables if t.name in present]
-        parts: dict[str, list[str]] = {}
-        written = 0
-        for table in tables:
-            parts[table.name] = []
-            for month in sorted(table.months) or [SINGLE_PARTITION]:
-                name, fresh = _part(lake, folder, table, month)
-                parts[table.name].append(name)
-                written += fresh
-        shape = [(t.name, sorted(t.columns.items()), t.comment) for t in tables]
-        digest = hashlib.sha256(orjson.dumps([parts, shape])).hexdigest()[:24]
+    """Make a new version if anything changed since the newest one. Raises LakeBusy."""
+    folder = folder.absolute()
+    (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    with lake.writer_lock(), _temp_folder(folder) as temp:
         newest = latest(folder)
-        if newest is not None and manifest(newest)["digest"] == digest:
-            return Made(newest.stem, False, written)
+        tables = find_tables(lake, Builder(lake, contracts, "cuplikan"), contracts, models)
+        parts, written = _parts(lake, folder, temp, tables, newest)
         crashpoint("snapshot.parts_written")
-        version = f"v{_number(newest) + 1:06d}"
-        facts = {
-            "versi": version,
-            "digest": digest,
-            "dibuat": datetime.now(UTC).isoformat(timespec="seconds"),
-            "lake": lake.snapshot_id(),
-            "bagian": parts,
-        }
-        _write_database(folder, version, tables, parts, facts)
-        crashpoint("snapshot.database_written")
-        _point(folder, version)
+        # The views name their parts by absolute path: a folder that was moved needs a version of its own.
+        wanted = [str(folder), {t: list(own) for t, own in parts.items()}, [t.shape() for t in tables]]
+        digest = hashlib.sha256(orjson.dumps(wanted)).hexdigest()[:24]
+        if newest is not None and _digest_of(newest) == digest:
+            return Made(newest.stem, False, written)
+        last = max(versions(folder), default=None)
+        if last is not None and _digest_of(last) == digest:
+            version = last.stem  # complete, but its publish was killed before the link moved
+        else:
+            version = f"v{int(last.stem[1:]) + 1 if last else 1:06d}"
+            facts = {
+                "versi": version,
+                "digest": digest,
+                "dibuat": datetime.now(UTC).isoformat(timespec="seconds"),
+                "lake": lake.snapshot_id(),
+                "bagian": parts,
+            }
+            _write_version(folder, temp, tables, facts)
+        _point(folder, temp, version)
+        crashpoint("snapshot.linked")
     return Made(version, True, written)
 
 
-def _source_tables(builder: Builder, contracts: Sequence[Contract]) -> Iterator[_Table]:
-    for contract in contracts:
-        columns = {c.name: c.description for c in contract.columns if c.classification != "private"}
-        columns["_asal"] = "Asal data: resmi, tiruan atau ulangan"
-        name = f"source.{contract.table}"
-        comment = f"{contract.title}. {contract.granularity}"
-        yield _table(name, columns, comment, contract.partition_column, builder.versions(name))
-
-
-def _model_tables(builder: Builder, models: Sequence[Model]) -> Iterator[_Table]:
-    for model in models:
-        columns = {n: c.description for n, c in model.head.columns.items() if c.classification != "private"}
-        if columns:
-            comment = f"{model.head.description} {model.head.grain}"
-            yield _table(model.table, columns, comment, model.head.partition, builder.versions(model.table))
-
-
-def _table(name: str, columns: dict[str, str], comment: str, partition: str | None, versions: dict[str, str]) -> _Table:
-    months: dict[str, list[str]] = {}
-    for key in versions:
-        months.setdefault(key if key == SINGLE_PARTITION else key[:7], []).append(key)
-    return _Table(name, columns, comment, partition, months, versions)
-
-
-def _part(lake: Lake, folder: Path, table: _Table, month: str) -> tuple[str, bool]:
-    """Name of the part that holds a month of a table, written if it is not there yet."""
-    keys = sorted(table.months.get(month, []))
-    content = repr((table.name, sorted(table.columns), [(k, table.digests[k]) for k in keys]))
-    name = f"{table.name}/{month}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
-    path = folder / "parts" / name
-    if path.exists():
-        return name, False
-    path.parent.mkdir(exist_ok=True)
-    where = ""
-    if table.partition and month != SINGLE_PARTITION:
-        where = f"WHERE strftime({ident(table.partition)}, '%Y-%m') = {literal(month)}"
-        first = literal(f"{month}-01")
-        where += f" AND {ident(table.partition)} BETWEEN DATE {first} AND last_day(DATE {first})"
-    columns = ", ".join(ident(c) for c in table.columns)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    lake.con.execute(
-        f"COPY (SELECT {columns} FROM {qualified(table.name)} {where}) TO {literal(str(temporary))} "
-        "(FORMAT parquet, COMPRESSION zstd)"
-    )
-    _durable_rename(temporary, path)
-    return name, True
-
-
-def _durable_rename(temporary: Path, path: Path) -> None:
-    fsync_path(temporary)
-    temporary.replace(path)
-    fsync_path(path.parent)
-
-
-def _write_database(
-    folder: Path, version: str, tables: Sequence[_Table], parts: dict[str, list[str]], facts: dict[str, Any]
-) -> None:
-    temporary = folder / f".{version}.{os.getpid()}.duckdb"
-    temporary.unlink(missing_ok=True)
-    con = bare(database=str(temporary))
+@contextmanager
+def _temp_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder on the same disk, gone afterwards. What a killed publish left in it goes first."""
+    temp = folder / _TEMP
+    shutil.rmtree(temp, ignore_errors=True)
+    temp.mkdir()
     try:
-        con.execute("BEGIN")
-        for schema in sorted({t.name.partition(".")[0] for t in tables} | {"cuplikan"}):
-            con.execute(f"CREATE SCHEMA {ident(schema)}")
-        for table in tables:
-            schema, _, name = table.name.partition(".")
-            view = f"{ident(schema)}.{ident(name)}"
-            files = ", ".join(literal(str(folder / "parts" / p)) for p in parts[table.name])
-            columns = ", ".join(ident(c) for c in table.columns)
-            con.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM read_parquet([{files}])")
-            con.execute(f"COMMENT ON VIEW {view} IS {literal(table.comment)}")
-            for column, comment in table.columns.items():
-                con.execute(f"COMMENT ON COLUMN {view}.{ident(column)} IS {literal(comment)}")
-        con.execute("CREATE TABLE cuplikan.info (versi VARCHAR, dibuat TIMESTAMPTZ, lake BIGINT, digest VARCHAR)")
-        con.execute(
-            "INSERT INTO cuplikan.info VALUES (?, ?, ?, ?)",
-            [facts["versi"], facts["dibuat"], facts["lake"], facts["digest"]],
-        )
-        con.execute("COMMIT")
-        con.execute("CHECKPOINT")
+        yield temp
     finally:
-        con.close()
-    side = folder / f".{version}.{os.getpid()}.json"
-    side.write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
-    _durable_rename(side, folder / f"{version}.json")
-    _durable_rename(temporary, folder / f"{version}.duckdb")
+        shutil.rmtree(temp)
 
 
-def _point(folder: Path, version: str) -> None:
-    link = folder / f".{LATEST}.{os.getpid()}"
-    link.unlink(missing_ok=True)
+def _parts(
+    lake: Lake, folder: Path, temp: Path, tables: Sequence[Table], newest: Path | None
+) -> tuple[dict[str, dict[str, Facts]], int]:
+    """Parts of every table with their facts, those that were not there yet written durably, and how many those are."""
+    known = _known_parts(newest)
+    parts: dict[str, dict[str, Facts]] = {}
+    written: set[Path] = set()
+    for table in tables:
+        own = parts[table.name] = {}
+        for month in sorted(table.months) or [SINGLE_PARTITION]:
+            name = _part_name(table, month)
+            path = folder / PARTS / name
+            if not path.exists():
+                _write_part(lake, table, month, temp / "bagian.parquet", path)
+                written.add(path)
+                crashpoint("snapshot.part_written")
+            own[name] = known.get(name) or table.facts_of(lake, path)
+    for directory in {parent for path in written for parent in path.relative_to(folder).parents}:
+        fsync_path(folder / directory)
+    return parts, len(written)
+
+
+def _part_name(table: Table, month: str) -> str:
+    """Path of a part below `parts/`: it changes whenever the part's rows, columns or types do."""
+    digests = [(key, table.digests[key]) for key in sorted(table.months.get(month, []))]
+    content = repr((table.name, [(c.name, c.sql_type) for c in table.columns], digests))
+    schema, _, name = table.name.partition(".")
+    return f"{schema}/{name}/{month}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
+
+
+def _write_part(lake: Lake, table: Table, month: str, temp: Path, path: Path) -> None:
+    where = order = ""
+    if table.partition:
+        column = ident(table.partition)
+        order = f"ORDER BY {column}"
+        if month != SINGLE_PARTITION:
+            first = f"DATE {literal(f'{month}-01')}"
+            where = f"WHERE {column} BETWEEN {first} AND last_day({first})"
+    columns = ", ".join(ident(c.name) for c in table.columns)
+    select = f"SELECT {columns} FROM {qualified(table.name)} {where} {order}"
+    lake.con.execute(f"COPY ({select}) TO {literal(str(temp))} (FORMAT parquet, COMPRESSION zstd)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _place(temp, path)
+
+
+def _place(temp: Path, path: Path) -> None:
+    """Give a finished file its name. Files here never change again, so they are read-only for all."""
+    temp.chmod(_READ_ONLY)
+    fsync_path(temp)
+    temp.replace(path)
+
+
+def _write_version(folder: Path, temp: Path, tables: Sequence[Table], manifest: dict[str, Any]) -> None:
+    version = manifest["versi"]
+    database, side = temp / f"{version}.duckdb", temp / f"{version}.json"
+    write_database(database, folder / PARTS, tables, manifest)
+    side.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    _place(side, folder / side.name)
+    crashpoint("snapshot.manifest_written")
+    _place(database, folder / database.name)
+    fsync_path(folder)
+    crashpoint("snapshot.database_written")
+
+
+def _point(folder: Path, temp: Path, version: str) -> None:
+    link = temp / LATEST
     link.symlink_to(f"{version}.duckdb")
     link.replace(folder / LATEST)
     fsync_path(folder)
@@ -186,13 +166,12 @@ def _point(folder: Path, version: str) -> None:
 def latest(folder: Path) -> Path | None:
     """The newest version's file under its own name, or None before the first one."""
     link = folder / LATEST
-    if not link.is_symlink():
-        return None
-    return folder / link.readlink()
+    return folder / link.readlink() if link.is_symlink() else None
 
 
 def manifest(path: Path) -> dict[str, Any]:
-    """Facts of a version: its number, digest, time, lake snapshot and parts."""
+    """Facts of a version: `versi`, `digest`, `dibuat`, `lake` (number of the lake's snapshot it was made from) and
+    `bagian` (table → part → facts). Raises FileNotFoundError."""
     facts: dict[str, Any] = orjson.loads(path.with_suffix(".json").read_bytes())
     return facts
 
@@ -202,40 +181,106 @@ def versions(folder: Path) -> list[Path]:
     return sorted(folder.glob("v[0-9]*.duckdb"))
 
 
-def _number(path: Path | None) -> int:
-    return int(path.stem[1:]) if path else 0
+def _digest_of(path: Path) -> str:
+    try:
+        return str(manifest(path)["digest"]) if path.exists() else ""
+    except (OSError, ValueError, KeyError):
+        return ""  # without a readable manifest a version cannot be shown to be what is wanted: make another
 
 
-@contextmanager
-def _unread(path: Path) -> Iterator[bool]:
-    """Whether no process has the file open through DuckDB, which holds a lock on what it reads."""
+def _known_parts(newest: Path | None) -> dict[str, Facts]:
+    """Facts of the newest version's parts, so that only new parts are looked into."""
+    if newest is None or not _digest_of(newest):
+        return {}
+    return {name: facts for parts in manifest(newest)["bagian"].values() for name, facts in parts.items()}
+
+
+def prune(lake: Lake, folder: Path, *, keep: int, keep_days: int) -> list[str]:
+    """Remove versions beyond the newest `keep` and older than `keep_days` days that no process has open, then the
+    parts that no version has. Gives the removed versions. Raises LakeBusy.
+    """
+    removed: list[str] = []
+    if not folder.is_dir():
+        return removed
+    with lake.writer_lock():
+        newest = latest(folder)
+        cutoff = time.time() - keep_days * 86400
+        for path in versions(folder)[:-keep]:
+            if path != newest and path.stat().st_mtime <= cutoff and _removed_unless_open(path):
+                removed.append(path.stem)
+        kept = versions(folder)
+        for side in folder.glob("v[0-9]*.json"):
+            if side.with_suffix(".duckdb") not in kept:
+                side.unlink()
+        needed = {folder / PARTS / name for v in kept for parts in manifest(v)["bagian"].values() for name in parts}
+        for path in (folder / PARTS).rglob("*.parquet"):
+            if path not in needed:
+                path.unlink()
+    return removed
+
+
+def _removed_unless_open(path: Path) -> bool:
+    """Remove a version if nobody reads it. DuckDB holds a record lock on every database file that it has open.
+
+    Such locks do not tell two openings of one process apart, and closing any of them ends all: a file that this
+    process has open is therefore found by its descriptors and left alone.
+    """
+    wanted = path.stat()
+    for entry in Path("/dev/fd").iterdir():
+        try:
+            found = os.fstat(int(entry.name))
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return False
+    path.chmod(0o644)
     descriptor = os.open(path, os.O_RDWR)
     try:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    except OSError:
+        path.chmod(_READ_ONLY)
+        return False
     finally:
         os.close(descriptor)
+    return True
 
 
-def prune(folder: Path, *, keep: int, keep_days: int) -> list[str]:
-    """Remove versions beyond the newest `keep` and older than `keep_days` that no reader has open, and lost parts."""
-    removed = []
-    newest = latest(folder)
-    cutoff = time.time() - keep_days * 86400
-    for path in versions(folder)[:-keep]:
-        if path == newest or path.stat().st_mtime > cutoff:
-            continue
-        with _unread(path) as free:
-            if free:
-                path.unlink()
-                path.with_suffix(".json").unlink(missing_ok=True)
-                removed.append(path.stem)
-    needed = {p for v in versions(folder) for files in manifest(v)["bagian"].values() for p in files}
-    for path in (folder / "parts").rglob("*"):
-        if path.is_file() and str(path.relative_to(folder / "parts")) not in needed:
-            path.unlink()
-    return removed
+def export(path: Path, target: Path) -> None:
+    """Copy a version to one file that needs no other: tables with their rows and comments instead of views.
+
+    Raises FileExistsError when the target is there, and duckdb.Error.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} exists; give another name")
+    temp = target.with_name(f".{target.name}.{os.getpid()}")
+    con = bare({"access_mode": "READ_ONLY"}, str(path))
+    try:
+        con.execute(f"ATTACH {literal(str(temp))} AS salinan (READ_WRITE)")
+        con.execute("BEGIN")
+        views = con.execute(
+            "SELECT schema_name, view_name, comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+        ).fetchall()
+        columns = con.execute(
+            "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
+            "WHERE NOT internal AND comment IS NOT NULL AND database_name <> 'salinan'"
+        ).fetchall()
+        for schema in sorted({v[0] for v in views} | {"cuplikan"}):
+            con.execute(f"CREATE SCHEMA salinan.{ident(schema)}")
+        own = con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'cuplikan'").fetchall()
+        for schema, name, comment in [*views, *(("cuplikan", n, None) for (n,) in own)]:
+            table = f"{ident(schema)}.{ident(name)}"
+            con.execute(f"CREATE TABLE salinan.{table} AS SELECT * FROM {table}")
+            if comment:
+                con.execute(f"COMMENT ON TABLE salinan.{table} IS {literal(comment)}")
+        for schema, name, column, comment in columns:
+            con.execute(
+                f"COMMENT ON COLUMN salinan.{ident(schema)}.{ident(name)}.{ident(column)} IS {literal(comment)}"
+            )
+        con.execute("COMMIT")
+        con.execute("DETACH salinan")
+        fsync_path(temp)
+        os.link(temp, target)
+    finally:
+        con.close()
+        temp.unlink(missing_ok=True)

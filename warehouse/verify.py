@@ -1,37 +1,71 @@
 """Recounting from the bytes: what the archive holds against what the lake and the snapshot show.
 
-Nothing here trusts a counter that a run wrote down: payloads are read again, Parquet files are opened.
-Belongs here: the comparison. Does not belong here: how a payload is read (given as a function).
+Nothing here trusts a counter that a run wrote down: payloads are read again, rows are compared one by one, Parquet
+files are opened. Everything is read as of one version of the lake, so a writer beside it does no harm.
+Belongs here: which payloads each partition was made from, and the counts. Does not belong here: reading a payload
+(given as an object), comparing rows (`verify_rows.py`), files and snapshots (`verify_files.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import duckdb
 import polars as pl
 
-from connectors.archive import Archive, ArchiveError, PayloadForgotten
+from connectors.api import PayloadError, Window
+from connectors.archive import Archive, ArchiveError, PayloadForgotten, SealedPull
 from connectors.contract import Contract
+from connectors.contract.model import SINGLE_PARTITION
 from connectors.manifest import Entry
-from warehouse import ops, snapshot
-from warehouse.duck import LAKE, bare, ident, qualified
+from warehouse import attempts, ops, snapshot
+from warehouse.duck import ident, qualified
 from warehouse.lake import Lake
+from warehouse.verify_files import check_files, check_snapshot
+from warehouse.verify_rows import compare, marked
 
-Reread = Callable[[Contract, Sequence[Entry], Sequence[str]], tuple[pl.DataFrame, pl.DataFrame]]
-"""Read archived payloads again: (typed rows, rejected rows), both with `_partisi`. Keys bound the partitions."""
+UNSETTLED = timedelta(hours=1)
+"""A sealed pull may be without an outcome for this long: it is being settled, or waits for the next run."""
+
+_BATCH_ROWS = 250_000
+
+
+class Reread(Protocol):
+    """Reads archived payloads again."""
+
+    def keys(self, contract: Contract, window: Window) -> Sequence[str]:
+        """Partitions that a pull of this window covers."""
+        ...
+
+    def read(
+        self, contract: Contract, entries: Sequence[Entry], keys: Sequence[str], shared: Collection[str]
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Typed rows and rejected rows, both with `_partisi`; rejected rows of no known partition have `?` there.
+
+        With `keys` they are those of one pull, and rows of other partitions are rejected, as they were then;
+        without they are one file. `shared`: hashes of payloads that will be asked for again.
+        Raises ArchiveError, PayloadError.
+        """
+        ...
 
 
 @dataclass
 class PartitionCount:
-    """One partition, counted at every station. `forgotten`: its bytes are gone on purpose."""
+    """One partition, counted at every station.
+
+    `dibaca` rows in the payloads = `diterima` (in the lake) + `dikarantina` + `diganti` (by a newer file).
+    `cuplikan`: None where the snapshot does not show the table. `uang`: sums in the lake by money column.
+    `forgotten`: its bytes, or some of them, are gone on purpose.
+    """
 
     dataset: str
     partisi: str
     dibaca: int = 0
     diterima: int = 0
     dikarantina: int = 0
+    diganti: int = 0
     lake: int = 0
     cuplikan: int | None = None
     uang: dict[str, str] = field(default_factory=dict)
@@ -41,7 +75,7 @@ class PartitionCount:
 
 @dataclass
 class Verification:
-    """All partitions, all Parquet files, and every gap that was found."""
+    """All partitions, all Parquet files, all payloads, and every gap that was found."""
 
     partitions: list[PartitionCount] = field(default_factory=list)
     files: int = 0
@@ -65,170 +99,257 @@ def verify(
     reread: Reread,
     *,
     progress: Callable[[str], None] = lambda _: None,
+    now: datetime | None = None,
 ) -> Verification:
-    """Recount every committed partition of the datasets, check every Parquet file and every archived payload."""
+    """Recount every committed partition of the datasets; check every Parquet file, payload and snapshot table."""
     result = Verification()
+    version = lake.snapshot_id()
     progress("arsip")
-    report = archive.verify()
-    result.payloads, result.forgotten = report.payloads, len(report.forgotten)
-    result.gaps += [f"arsip {g.table} {g.slot}: {g.reason}" for g in (*report.missing, *report.corrupt)]
+    try:
+        report = archive.verify()
+        result.payloads, result.forgotten = report.payloads, len(report.forgotten)
+        result.gaps += [f"arsip {g.table} {g.slot}: {g.reason}" for g in (*report.missing, *report.corrupt)]
+    except ArchiveError as error:
+        result.gaps.append(f"arsip: {error}")
     progress("berkas Parquet")
-    _check_files(lake, result)
+    result.files, faults = check_files(lake, version)
+    result.gaps += faults
+    progress("cuplikan")
     newest = snapshot.latest(snapshots) if snapshots.is_dir() else None
+    shown, faults = check_snapshot(lake, version, newest)
+    result.gaps += faults
+    names = [c.id for c in contracts]
+    history = _History(
+        attempts.settled(lake, names, version),
+        attempts.last_ends(lake, names, version),
+        attempts.set_aside(lake, names, version),
+    )
     for contract in contracts:
         progress(contract.id)
-        _check_dataset(lake, archive, contract, reread, newest, result)
+        own = history.of(contract)
+        check = _Dataset(lake, archive, version, contract, own, shown.get(f"source.{contract.table}"), reread)
+        try:
+            check.run(now or datetime.now(UTC))
+        except ArchiveError as error:  # a manifest is damaged
+            result.gaps.append(f"{contract.id}: {error}")
+        result.gaps += check.gaps
+        result.partitions += check.counts.values()
     return result
 
 
-def _check_dataset(
-    lake: Lake, archive: Archive, contract: Contract, reread: Reread, newest: Path | None, result: Verification
-) -> None:
-    states = lake.states(contract.id)
-    if not states:
-        return
-    in_lake = _counts(lake.con, contract, qualified(f"source.{contract.table}"))
-    in_snapshot = _snapshot_counts(contract, newest)
-    aside = _quarantined(lake, contract, states)
-    entries: dict[str, Entry] = {}
-    for pull in archive.pulls(contract.table):
-        for entry in pull.entries:
-            entries[entry.sha256] = entry
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for key, state in states.items():
-        groups.setdefault(state.muatan, []).append(key)
-    for shas, keys in groups.items():
-        lost = [sha for sha in shas if sha not in entries]
-        rows: pl.DataFrame | None = None
-        rejected = pl.DataFrame()
-        forgotten, fault = False, f"muatan tidak ada di arsip: {', '.join(s[:12] for s in lost)}" if lost else ""
-        if not fault:
+@dataclass(frozen=True)
+class _History:
+    """What `warehouse.attempts` tells of some datasets."""
+
+    settled: pl.DataFrame
+    ends: pl.DataFrame
+    aside: pl.DataFrame
+
+    def of(self, contract: Contract) -> "_History":
+        own = pl.col("dataset") == contract.id
+        return _History(self.settled.filter(own), self.ends.filter(own), self.aside.filter(own))
+
+
+@dataclass
+class _Job:
+    """Partitions that were made from one pull, which covered `window_keys` (of files: from all of them)."""
+
+    entries: Sequence[Entry]
+    window_keys: Sequence[str]
+    keys: list[str]
+
+
+class _Dataset:
+    """The recount of one dataset."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        archive: Archive,
+        version: int,
+        contract: Contract,
+        history: _History,
+        shown: dict[str, int] | None,
+        reread: Reread,
+    ):
+        self._lake, self._archive, self._contract, self._history = lake, archive, contract, history
+        self._version, self._shown, self._reread = version, shown, reread
+        self._table = f"{qualified(f'source.{contract.table}')} AT (VERSION => {version:d})"
+        column = contract.partition_column
+        self._key = f"CAST({ident(column)} AS VARCHAR)" if column else f"'{SINGLE_PARTITION}'"
+        self._files = contract.ext.mode == "berkas"
+        self.counts: dict[str, PartitionCount] = {}
+        self.gaps: list[str] = []
+
+    def run(self, now: datetime) -> None:
+        contract = self._contract
+        states = {row["partisi"]: row for row in self._history.settled.iter_rows(named=True)}
+        if f"source.{contract.table}" not in self._lake.shapes():
+            if states:
+                self.gaps.append(f"{contract.id}: tabelnya tidak ada di lake")
+            return
+        totals = self._totals()
+        for key in sorted(totals.keys() - states.keys()):
+            self.gaps.append(f"{contract.id} {key}: {totals[key]['baris']} baris di lake tanpa hasil yang tercatat")
+        for key in sorted(states):
+            count = self.counts[key] = PartitionCount(contract.id, key)
+            found = dict(totals.get(key, {"baris": 0}))
+            count.lake = found.pop("baris")
+            count.uang = {name: str(value or 0) for name, value in found.items()}
+            count.cuplikan = self._shown.get(key, 0) if self._shown is not None else None
+        aside = self._history.aside
+        undated = aside.filter(pl.col("partisi").str.starts_with(ops.UNPLACED))
+        aside = aside.filter(pl.col("status") == "diterima" if self._files else pl.col("settles"))
+        aside = aside.select(_partisi="partisi", _payload="muatan", _baris="baris")
+        jobs = self._jobs(states)
+        times = Counter(sha for job in jobs for sha in {e.sha256 for e in job.entries})
+        shared = {sha for sha, n in times.items() if n > 1}
+        for batch in self._batches(jobs):
+            held = self._held([key for job in batch for key in job.keys])
+            for job in batch:
+                here = pl.col("_partisi").is_in(job.keys)
+                self._check(job, shared, held.filter(here), aside.filter(here), undated)
+        self._check_unsettled(now)
+
+    def _totals(self) -> dict[str, dict[str, Any]]:
+        """Rows and money sums of each partition in the lake, added up by DuckDB."""
+        money = [ident(c.name) for c in self._contract.columns if c.dtype.is_decimal()]
+        sums = "".join(f", sum({c}) AS {c}" for c in money)
+        rows = self._lake.query(
+            f"SELECT {self._key} AS _partisi, count(*) AS baris{sums} FROM {self._table} GROUP BY 1"
+        )
+        return {row.pop("_partisi"): row for row in rows.to_dicts()}
+
+    def _jobs(self, states: dict[str, dict[str, Any]]) -> list[_Job]:
+        """What is to be read again. Partitions whose payloads the archive does not name get their gap here."""
+        wanted = {key: frozenset(state["muatan"]) for key, state in states.items()}
+        if self._files:
+            return self._file_jobs(wanted)
+        sets = set(wanted.values())
+        pulls: dict[frozenset[str], list[tuple[SealedPull, Sequence[str]]]] = {}
+        for pull in self._archive.iter_pulls(self._contract.table):
+            shas = frozenset(e.sha256 for e in pull.entries)
+            if shas in sets:
+                pulls.setdefault(shas, []).append((pull, self._reread.keys(self._contract, pull.window)))
+        jobs: dict[str, _Job] = {}
+        for key, shas in wanted.items():
+            fit = [(pull, covered) for pull, covered in pulls.get(shas, []) if key in covered]
+            if not fit:
+                self.counts[key].gaps.append(f"tarikan dengan {len(shas)} muatannya tidak ada di arsip")
+                continue
+            # The same bytes may have come again later; the attempt had those that were sealed before it ended.
+            before = [f for f in fit if f[0].sealed_at <= states[key]["selesai"]]
+            pull, covered = (before or fit)[-1]
+            jobs.setdefault(pull.pull_id, _Job(pull.entries, covered, [])).keys.append(key)
+        return sorted(jobs.values(), key=lambda job: min(job.keys))
+
+    def _file_jobs(self, wanted: dict[str, frozenset[str]]) -> list[_Job]:
+        entries: dict[str, Entry] = {}
+        for pull in self._archive.iter_pulls(self._contract.table):
+            for entry in pull.entries:
+                entries.setdefault(entry.sha256, entry)
+        for key, shas in wanted.items():
+            lost = sorted(shas - entries.keys())
+            if lost:
+                self.counts[key].gaps.append(f"muatan tidak ada di arsip: {', '.join(s[:12] for s in lost)}")
+        named = {sha for shas in wanted.values() for sha in shas}
+        return [_Job([e for sha, e in entries.items() if sha in named], (), sorted(wanted))] if wanted else []
+
+    def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+        """Jobs whose rows are fetched from the lake together."""
+        batch: list[_Job] = []
+        size = 0
+        for job in jobs:
+            rows = sum(self.counts[key].lake for key in job.keys)
+            if batch and size + rows > _BATCH_ROWS:
+                yield batch
+                batch, size = [], 0
+            batch.append(job)
+            size += rows
+        if batch:
+            yield batch
+
+    def _held(self, keys: Sequence[str]) -> pl.DataFrame:
+        """Marked rows of the lake, with `_partisi`."""
+        columns = ", ".join(ident(name) for name in self._contract.schema())
+        sql, params = f"SELECT {columns}, {self._key} AS _partisi FROM {self._table}", []
+        if self._contract.partition_column:
+            column = ident(self._contract.partition_column)
+            sql += f" WHERE {column} BETWEEN ?::DATE AND ?::DATE AND list_contains(?, {self._key})"
+            params = [min(keys), max(keys), list(keys)]
+        return marked(self._contract, self._lake.query(sql, params))
+
+    def _read(self, job: _Job, shared: Collection[str]) -> tuple[pl.DataFrame, pl.DataFrame, set[str]] | None:
+        """Rows, rejected rows, and hashes of payloads that are gone on purpose; None when all are.
+
+        Raises ArchiveError, PayloadError.
+        """
+        if not self._files:
             try:
-                rows, rejected = reread(contract, [entries[s] for s in shas], sorted(keys))
+                return *self._reread.read(self._contract, job.entries, job.window_keys, shared), set()
             except PayloadForgotten:
-                forgotten = True
-            except ArchiveError as error:
-                fault = str(error)
-        for key in keys:
-            count = PartitionCount(contract.id, key, forgotten=forgotten)
-            count.lake = in_lake.get(key, (0, {}))[0]
-            count.uang = {n: str(v) for n, v in in_lake.get(key, (0, {}))[1].items()}
-            count.cuplikan = in_snapshot.get(key, 0) if in_snapshot is not None else None
-            if fault:
-                count.gaps.append(fault)
-            if rows is not None:
-                _compare(contract, key, rows, rejected, aside.get(key), in_lake.get(key), count)
-            if count.cuplikan is not None and count.cuplikan != count.lake:
-                count.gaps.append(f"cuplikan {count.cuplikan} baris, lake {count.lake}")
-            result.partitions.append(count)
-    for key in in_lake.keys() - states.keys():
-        result.gaps.append(f"{contract.id} {key}: {in_lake[key][0]} baris di lake tanpa hasil yang tercatat")
+                return None
+        # Each file was settled by itself; read together, rows that two files share would count as repeated.
+        parts, gone = [], set()
+        for entry in job.entries:
+            try:
+                parts.append(self._reread.read(self._contract, [entry], (), shared))
+            except PayloadForgotten:
+                gone.add(entry.sha256)
+        if not parts:
+            return None
+        rows, rejected = zip(*parts, strict=True)
+        return pl.concat(rows), pl.concat(rejected, how="diagonal_relaxed"), gone
 
+    def _check(
+        self, job: _Job, shared: Collection[str], held: pl.DataFrame, aside: pl.DataFrame, undated: pl.DataFrame
+    ) -> None:
+        """Compare the partitions of one job row by row."""
+        try:
+            read = self._read(job, shared)
+        except (ArchiveError, PayloadError) as error:
+            for key in job.keys:
+                self.counts[key].gaps.append(f"muatan tidak dapat dibaca lagi: {error}")
+            return
+        for key in job.keys:
+            self.counts[key].forgotten = read is None or bool(read[2])
+        if read is None:
+            return
+        rows, rejected, gone = read
+        self._check_undated(job, rejected.filter(pl.col("_partisi") == ops.UNPLACED), undated)
+        for key, found in compare(self._contract, job.keys, rows, rejected, held, aside, gone).items():
+            count = self.counts[key]
+            count.dibaca, count.diterima = found.read, found.accepted
+            count.dikarantina, count.diganti = found.quarantined, found.replaced
+            count.gaps += found.gaps
 
-def _compare(
-    contract: Contract,
-    key: str,
-    rows: pl.DataFrame,
-    rejected: pl.DataFrame,
-    aside: pl.DataFrame | None,
-    in_lake: tuple[int, Mapping[str, Any]] | None,
-    count: PartitionCount,
-) -> None:
-    """Parsed rows = accepted + quarantined; accepted rows and their money = those in the lake."""
-    own = rows.filter(pl.col("_partisi") == key)
-    unread = rejected.filter(pl.col("_partisi") == key).height if rejected.height else 0
-    good = own
-    if aside is not None and aside.height:
-        good = own.join(aside.select(pl.col("muatan").alias("_payload"), pl.col("baris").alias("_baris")),
-                        on=["_payload", "_baris"], how="anti")  # fmt: skip
-    count.dibaca = own.height + unread
-    count.diterima = good.height
-    count.dikarantina = aside.height if aside is not None else 0
-    if count.dibaca != count.diterima + count.dikarantina:
-        count.gaps.append(f"dibaca {count.dibaca} ≠ diterima {count.diterima} + dikarantina {count.dikarantina}")
-    if count.diterima != count.lake:
-        count.gaps.append(f"diterima {count.diterima} baris, lake {count.lake}")
-    sums = in_lake[1] if in_lake else {}
-    for column in contract.columns:
-        if column.dtype.is_decimal():
-            expected = good[column.name].sum() if good.height else 0
-            found = sums.get(column.name) or 0
-            if expected != found:
-                count.gaps.append(f"jumlah {column.name}: dari muatan {expected}, lake {found}")
+    def _check_undated(self, job: _Job, read: pl.DataFrame, kept: pl.DataFrame) -> None:
+        """Rows of no known partition are set aside once; the same ones again are not written again."""
+        said = ["kolom", "alasan", "isi"]
+        kept = kept.select("muatan", "baris", *said)
+        lost = read.join(kept, left_on=["_payload", "_baris"], right_on=["muatan", "baris"], how="anti")
+        lost = lost.join(kept, on=said, how="anti", nulls_equal=True)
+        if lost.height:
+            self.gaps.append(
+                f"{self._contract.id} {min(job.keys)}: {lost.height} baris tanpa partisi yang dikenal tidak ada di "
+                "karantina"
+            )
 
-
-def _counts(con: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> dict[str, tuple[int, dict[str, Any]]]:
-    money = [c.name for c in contract.columns if c.dtype.is_decimal()]
-    key = f"CAST({ident(contract.partition_column)} AS VARCHAR)" if contract.partition_column else "'semua'"
-    sums = "".join(f", sum({ident(m)})" for m in money)
-    found = con.execute(f"SELECT {key}, count(*){sums} FROM {table} GROUP BY 1").fetchall()
-    return {row[0]: (row[1], dict(zip(money, row[2:], strict=True))) for row in found}
-
-
-def _snapshot_counts(contract: Contract, newest: Path | None) -> dict[str, int] | None:
-    if newest is None or f"source.{contract.table}" not in snapshot.manifest(newest)["bagian"]:
-        return None
-    con = bare({"access_mode": "READ_ONLY"}, str(newest))
-    try:
-        key = f"CAST({ident(contract.partition_column)} AS VARCHAR)" if contract.partition_column else "'semua'"
-        found = con.execute(f"SELECT {key}, count(*) FROM source.{ident(contract.table)} GROUP BY 1").fetchall()
-    except duckdb.BinderException:  # the partition column itself is private
-        return None
-    finally:
-        con.close()
-    return dict(found)
-
-
-def _quarantined(lake: Lake, contract: Contract, states: Mapping[str, ops.Outcome]) -> dict[str, pl.DataFrame]:
-    """Quarantined rows of the committed version of each partition."""
-    rows = lake.query(
-        f"SELECT run_id, partisi, muatan, baris FROM {LAKE}.quarantine.baris WHERE dataset = ?", [contract.id]
-    )
-    found: dict[str, pl.DataFrame] = {}
-    for (key,), part in rows.partition_by("partisi", as_dict=True).items() if rows.height else ():
-        state = states.get(str(key))
-        if state is None:
-            continue
-        own = part.filter(pl.col("muatan").is_in(list(state.muatan)))
-        if contract.ext.mode != "berkas":
-            own = own.filter(pl.col("run_id") == state.run_id)
-        found[str(key)] = own.unique(["muatan", "baris"])
-    return found
-
-
-def _check_files(lake: Lake, result: Verification) -> None:
-    """Every data file of the catalogue: there, of the recorded size, readable, and with the recorded row count."""
-    root = lake.config.local_data
-    if root is None:
-        return
-    con = bare()
-    try:
-        for schema in ("source", "core", "dashboard", "open_data", "ops", "quarantine"):
-            for table in lake.tables(schema):
-                for path, size in _files_of(lake, schema, table):
-                    result.files += 1
-                    fault = _file_fault(con, path, size)
-                    if fault:
-                        result.gaps.append(f"{schema}.{table}: {path.name}: {fault}")
-    finally:
-        con.close()
-
-
-def _files_of(lake: Lake, schema: str, table: str) -> list[tuple[Path, int]]:
-    rows = lake.query(
-        "SELECT data_file, data_file_size_bytes FROM ducklake_list_files(?, ?, schema => ?)", [LAKE, table, schema]
-    )
-    return [(Path(path), int(size)) for path, size in rows.iter_rows()]
-
-
-def _file_fault(con: duckdb.DuckDBPyConnection, path: Path, size: int) -> str:
-    if not path.is_file():
-        return "tidak ada"
-    if path.stat().st_size != size:
-        return f"{path.stat().st_size} byte, katalog mencatat {size}"
-    try:
-        # Reading every column decompresses every page, so a flipped bit is found.
-        con.execute("SELECT sum(hash(t)::HUGEINT) FROM read_parquet(?) t", [str(path)]).fetchone()
-    except duckdb.Error as error:
-        return f"tidak terbaca: {str(error).splitlines()[0][:200]}"
-    return ""
+    def _check_unsettled(self, now: datetime) -> None:
+        """The newest pull of every partition has an outcome: what was archived was also settled."""
+        newest: dict[str, SealedPull] = {}
+        for pull in self._archive.iter_pulls(self._contract.table):
+            for key in self._reread.keys(self._contract, pull.window) or ("",):
+                newest[key] = pull
+        ends = dict(self._history.ends.select("partisi", "selesai").iter_rows())
+        ends[""] = max(ends.values(), default=datetime.min.replace(tzinfo=UTC))
+        late = {
+            pull.pull_id: pull
+            for key, pull in newest.items()
+            if (key not in ends or ends[key] < pull.sealed_at) and now - pull.sealed_at > UNSETTLED
+        }
+        for pull in late.values():
+            self.gaps.append(
+                f"{self._contract.id} {pull.window.start}..{pull.window.end}: tarikan {pull.pull_id} diarsip, tetapi "
+                "tidak ada hasil yang tercatat; jalankan `ssp run` atau `ssp replay`"
+            )

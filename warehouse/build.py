@@ -4,30 +4,37 @@ Belongs here: what must be rebuilt, and doing it. Does not belong here: reading 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
 from warehouse import ops
-from warehouse.duck import LAKE, ident, literal, qualified
-from warehouse.lake import Lake, Transaction
-from warehouse.modelling import Model, render
+from warehouse.duck import LAKE, ident, qualified
+from warehouse.lake import Lake, Shape, plain_type
+from warehouse.modelling import Model, ModelError, render
+from warehouse.transaction import Transaction
 
 Versions = dict[str, str]
 """Partition key → digest of its content."""
 
 _CHUNK = 92
+_EMPTY = "0"
+_NEVER = ("", _EMPTY)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_KEPT_BY = "partisi"
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did to one model: partitions rebuilt, those whose content changed, and rows written."""
+    """What a build did to one model: partitions made again, those whose content changed, and rows written."""
 
     model: str
     rebuilt: int
@@ -37,144 +44,184 @@ class Built:
 
 
 class Builder:
-    """Builds models in order within one run; keeps the versions of inputs it has looked up."""
+    """Builds models in order within one run; keeps the versions of inputs as long as the lake does not change."""
 
     def __init__(self, lake: Lake, contracts: Sequence[Contract], run_id: str):
         self._lake = lake
         self._run_id = run_id
         self._contracts = {f"source.{c.table}": c for c in contracts}
-        self._partition_columns: dict[str, str | None] = {t: c.partition_column for t, c in self._contracts.items()}
-        self._versions: dict[str, Versions] = {}
+        self._seen = -1
+        self._sources: dict[str, Versions] = {}
         self._built: dict[str, dict[str, tuple[str, str]]] = {}
-        self._load()
+        self._days: dict[str, dict[date, str]] = {}
 
     def build(self, model: Model) -> Built:
-        """Bring one model up to date. Its inputs must have been built before."""
+        """Bring one model up to date. Its inputs must have been built before. Raises ModelError."""
         started = datetime.now(UTC)
-        for table in model.inputs:
-            if table in self._contracts:
-                self._lake.ensure_source(self._contracts[table])
-        self._partition_columns[model.table] = model.head.partition
+        self._ready(model)
         wanted = self._wanted(model)
-        known = self._known(model.table)
-        stale = sorted(p for p, digest in wanted.items() if known.get(p, ("", ""))[0] != digest)
+        known = self._built.setdefault(model.table, {})
+        shape = self._lake.shapes().get(model.table)
+        stale = sorted(p for p, digest in wanted.items() if known.get(p, _NEVER)[0] != digest)
+        gone = sorted(p for p, (_, content) in known.items() if p not in wanted and content != _EMPTY)
         rebuilt = changed = rows = 0
-        if not stale and not known and self._prepare(model, columns := self._describe(model)):
-            # No input has a partition yet; models that read this one still need its table.
-            self._lake.transaction(lambda tx: self._create(tx, model, columns), message=f"tabel {model.table}")
-        if stale:
+        if stale or gone or shape is None:
             columns = self._describe(model)
-            fresh = self._prepare(model, columns)
-            if fresh:
-                stale = sorted(wanted)
-                known.clear()
-            for start in range(0, len(stale), len(stale) if fresh else _CHUNK):
-                chunk = stale[start : start + (len(stale) if fresh else _CHUNK)]
-                n_changed, n_rows = self._rebuild(model, chunk, wanted, known, recreate=columns if fresh else None)
+            shape = self._lake.shapes(fresh=True).get(model.table)
+            same = shape is not None and (shape.columns, shape.partition) == (columns, model.head.partition)
+            fresh = not same or SINGLE_PARTITION in gone
+            chunks = [sorted(wanted)] if fresh else _chunks(stale)
+            if fresh or gone:
+                chunks[:1] = [[*(chunks[0] if chunks else ()), *gone]]
+            for chunk in chunks:
+                n_changed, n_rows = self._rebuild(model, chunk, wanted, columns if fresh else None)
                 rebuilt, changed, rows = rebuilt + len(chunk), changed + n_changed, rows + n_rows
+        elif _notes(model, shape.columns) != _shown(shape):
+            self._commit(lambda tx: _comment(tx, model, shape.columns), f"keterangan {model.table}")
         return Built(model.table, rebuilt, changed, rows, (datetime.now(UTC) - started).total_seconds())
 
-    def _load(self) -> None:
-        """Newest version of every partition of every source table and model, in two queries for the whole run."""
-        tables = {c.id: t for t, c in self._contracts.items()}
-        states = self._lake.query(
-            f"SELECT dataset, partisi, digest_isi FROM {LAKE}.ops.hasil WHERE status = 'diterima' "
-            "QUALIFY row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC, run_id DESC) = 1"
-        )
-        for dataset, partition, content in states.iter_rows():
-            if dataset in tables:
-                self._versions.setdefault(tables[dataset], {})[partition] = content
-        built = self._lake.query(
-            f"SELECT model, partisi, digest_masukan, digest_isi FROM {LAKE}.ops.versi_model "
-            "QUALIFY row_number() OVER (PARTITION BY model, partisi ORDER BY waktu DESC) = 1"
-        )
-        for table, partition, inputs, content in built.iter_rows():
-            self._built.setdefault(table, {})[partition] = (inputs, content)
-
-    def _known(self, table: str) -> dict[str, tuple[str, str]]:
-        return self._built.setdefault(table, {})
-
     def versions(self, table: str) -> Versions:
-        """Content digest of each partition of a source table or a model."""
+        """Content digest of each partition that has rows, of a source table or a model; of `ops`, its row counts."""
+        self._look()
+        return self._versions(table)
+
+    def _versions(self, table: str) -> Versions:
         if table in self._contracts:
-            return self._versions.get(table, {})
-        if table.split(".")[0] in ("ops", "quarantine"):
-            count = self._lake.query(f"SELECT count(*) AS n FROM {qualified(table)}")["n"][0]
-            return {SINGLE_PARTITION: str(count)}
-        return {p: c for p, (_, c) in self._known(table).items()}
+            return self._sources.get(table, {})
+        if table in ops.TABLES:
+            counts = self._lake.query(f"SELECT {_KEPT_BY}, count(*) FROM {qualified(table)} GROUP BY 1")
+            return {str(key): str(count) for key, count in counts.iter_rows()}
+        return {p: c for p, (_, c) in self._built.get(table, {}).items() if c != _EMPTY}
+
+    def _ready(self, model: Model) -> None:
+        for table in sorted(model.inputs):
+            if table in self._contracts:
+                self._lake.ensure_source(self._contracts[table])
+            elif table not in ops.TABLES and table not in self._lake.shapes():
+                raise ModelError(f"{model.table} reads {table}, which no contract and no model makes")
+        self._look()
+
+    def _look(self) -> None:
+        """Newest version of every partition of every source and model, in two queries, if anything was committed."""
+        seen = self._lake.snapshot_id()
+        if seen == self._seen:
+            return
+        tables = {c.id: t for t, c in self._contracts.items()}
+        self._sources, self._built, self._days = {}, {}, {}
+        found = self._lake.query(
+            f"SELECT dataset, partisi, max_by(digest_isi, (selesai, run_id)) FROM {LAKE}.ops.hasil "
+            "WHERE status = 'diterima' GROUP BY ALL"
+        )
+        for dataset, partition, content in found.iter_rows():
+            if dataset in tables and content != _EMPTY:
+                self._sources.setdefault(tables[dataset], {})[partition] = content
+        made = self._lake.query(
+            "SELECT model, partisi, v.masukan, v.isi FROM (SELECT model, partisi, "
+            "max_by({'masukan': digest_masukan, 'isi': digest_isi}, waktu) AS v "
+            f"FROM {LAKE}.ops.versi_model GROUP BY ALL)"
+        )
+        for table, partition, inputs, content in made.iter_rows():
+            self._built.setdefault(table, {})[partition] = (inputs, content)
+        self._seen = seen
+
+    def _commit(self, work: Any, message: str) -> Any:
+        """Run a transaction of our own, which is no reason to look up all versions again."""
+        with self._lake.writer_lock():
+            current = self._lake.snapshot_id() == self._seen
+            result = self._lake.transaction(work, message=message)
+            if current:
+                self._seen = self._lake.snapshot_id()
+        return result
+
+    def _partition_column(self, table: str) -> str | None:
+        """Column by which an input is partitioned, None when it has one version as a whole."""
+        if table in self._contracts:
+            return self._contracts[table].partition_column
+        if table in ops.TABLES:
+            return _KEPT_BY
+        shape = self._lake.shapes().get(table)
+        whole = SINGLE_PARTITION in self._versions(table)
+        return shape.partition if shape and not whole else None
 
     def _partitioned_inputs(self, model: Model) -> list[str]:
-        return [t for t in sorted(model.inputs) if self._partition_columns.get(t)] if model.head.partition else []
+        if model.head.partition is None:
+            return []
+        return [t for t in sorted(model.inputs - set(model.head.as_of)) if self._partition_column(t)]
+
+    def _dated(self, table: str) -> dict[date, str]:
+        """Versions by date. Keys of `ops` that are no date (a file, a whole dataset) belong to no partition."""
+        if table in ops.TABLES:
+            return {date.fromisoformat(p): d for p, d in self._versions(table).items() if _DATE.fullmatch(p)}
+        if table not in self._days:
+            self._days[table] = {date.fromisoformat(p): d for p, d in self._versions(table).items()}
+        return self._days[table]
 
     def _wanted(self, model: Model) -> Versions:
         """Input digest that each partition should have been built from."""
         partitioned = self._partitioned_inputs(model)
-        whole = {t: self.versions(t) for t in sorted(model.inputs - set(partitioned) - set(model.head.as_of))}
-        base = _digest(model.digest, whole)
+        whole = model.inputs - set(partitioned) - set(model.head.as_of)
+        base = _digest(model.digest, *(f"{t} {sorted(self._versions(t).items())}" for t in sorted(whole)))
         if not partitioned:
             return {SINGLE_PARTITION: base}
-        by_date = {t: {date.fromisoformat(p): d for p, d in self.versions(t).items()} for t in partitioned}
-        days = sorted({d for found in by_date.values() for d in found})
-        newest = days[-1] if days else None
-        partitions = {p for d in days for p in model.partitions_touched(d) if newest and p <= newest}
+        by_date = [(t, self._dated(t)) for t in partitioned]
         wanted: Versions = {}
-        for partition in partitions:
-            first, last = model.covers(partition)
-            inputs = {t: _between(found, first, last) for t, found in by_date.items()}
-            if any(inputs.values()):
-                wanted[partition.isoformat()] = _digest(base, inputs)
+        for partition in {model.partition_of(day) for _, found in by_date for day in found}:
+            days = list(_days(*model.covers(partition)))
+            parts = (f"{t} {d} {found[d]}" for t, found in by_date for d in days if d in found)
+            wanted[partition.isoformat()] = _digest(base, *parts)
         return wanted
 
     def _describe(self, model: Model) -> dict[str, str]:
-        described = self._lake.query(f"DESCRIBE {render(model, lambda _: None)}")
-        types = dict(zip(described["column_name"], described["column_type"], strict=True))
-        return {n: t.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for n, t in types.items()}
-
-    def _prepare(self, model: Model, columns: Mapping[str, str]) -> bool:
-        """Whether the table must be made anew, because it is not there or its columns differ."""
-        if model.head.partition and model.head.partition not in columns:
-            raise ValueError(f"{model.table}: the SELECT has no column '{model.head.partition}' to partition by")
-        schema, _, name = model.table.partition(".")
-        have = self._lake.query(
-            "SELECT column_name, data_type FROM information_schema.columns "
-            "WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position",
-            [LAKE, schema, name],
-        )
-        existing = {n: t.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for n, t in have.iter_rows()}
-        return existing != dict(columns)
+        """Columns and types that the SELECT gives. Raises ModelError."""
+        try:
+            described = self._lake.query(f"DESCRIBE {render(model, lambda _: None)}")
+        except duckdb.Error as error:
+            raise ModelError(f"{model.table}: {str(error).strip()}") from None
+        columns = {n: plain_type(t) for n, t, *_ in described.iter_rows()}
+        unknown = sorted(model.head.columns.keys() - columns.keys())
+        if unknown:
+            raise ModelError(f"{model.table}: describes columns that the SELECT does not give: {', '.join(unknown)}")
+        if model.head.partition and columns.get(model.head.partition) != "DATE":
+            found = columns.get(model.head.partition, "not there")
+            raise ModelError(f"{model.table}: the partition column '{model.head.partition}' is {found}, not a DATE")
+        return columns
 
     def _rebuild(
-        self,
-        model: Model,
-        chunk: Sequence[str],
-        wanted: Versions,
-        known: Mapping[str, tuple[str, str]],
-        recreate: Mapping[str, str] | None,
+        self, model: Model, chunk: Sequence[str], wanted: Versions, recreate: Mapping[str, str] | None
     ) -> tuple[int, int]:
-        """Make the partitions of a chunk in one transaction. Returns how many changed and the rows written."""
-        lake, column = self._lake, model.head.partition
-        partitioned = self._partitioned_inputs(model)
-        select = render(model, lambda t: self._condition(model, t, chunk) if t in partitioned else None)
-        if column and partitioned:
-            days = ", ".join(f"DATE '{date.fromisoformat(p)}'" for p in chunk)
-            select = f"SELECT * FROM ({select}) WHERE {ident(column)} IN ({days})"
+        """Make the partitions of a chunk in one transaction. Gives how many changed and the rows written.
 
-        def work(tx: Transaction) -> tuple[int, int, Versions]:
+        A partition that is no longer wanted is emptied. With `recreate` the table is made anew with these columns.
+        """
+        known = self._built[model.table]
+        partitioned = self._partitioned_inputs(model)
+        column = model.head.partition if partitioned else None
+        making = [p for p in chunk if p in wanted]
+        select = render(model, lambda t: self._condition(model, t, making) if t in partitioned else None)
+        covered = {d for p in making if column for d in _days(*model.covers(date.fromisoformat(p)))}
+        allowed = {model.partition_of(day) for day in covered}
+
+        def work(tx: Transaction) -> tuple[int, int, dict[str, str]]:
             tx.con.execute(f"CREATE OR REPLACE TEMP TABLE _model AS {select}")
-            key = f"CAST({ident(column)} AS VARCHAR)" if column and partitioned else f"'{SINGLE_PARTITION}'"
+            if column:
+                _refuse_strays(tx, model, column, allowed)
+            key = f"CAST({ident(column)} AS VARCHAR)" if column else f"'{SINGLE_PARTITION}'"
             found = tx.con.execute(
-                f"SELECT {key}, count(*), CAST(sum(hash(_model)::HUGEINT) AS VARCHAR) || '-' || "
-                f"CAST(bit_xor(hash(_model)) AS VARCHAR) FROM _model GROUP BY 1"
+                f"SELECT {key} AS k, count(*), CAST(sum(hash(_model)::HUGEINT) AS VARCHAR) || '-' || "
+                "CAST(bit_xor(hash(_model)) AS VARCHAR) FROM _model GROUP BY ALL"
             ).fetchall()
-            counts = {p: n for p, n, _ in found}
-            contents = {p: f"{n:x}-{d}" for p, n, d in found}
-            changed = [p for p in chunk if recreate or known.get(p, ("", ""))[1] != contents.get(p, "0")]
-            if recreate:
-                self._create(tx, model, recreate)
-            if changed and column and partitioned:
-                days = ", ".join(f"DATE '{p}'" for p in changed)
+            counts = {p: n for p, n, _ in found if p in wanted}
+            contents = {p: f"{n:x}-{digest}" for p, n, digest in found if p in wanted}
+            changed = [p for p in chunk if known.get(p, _NEVER)[1] != contents.get(p, _EMPTY)]
+            if recreate is not None:
+                tx.create_table(model.table, recreate, model.head.partition)
+                _comment(tx, model, recreate)
+                changed = [p for p in chunk if p in contents]
+            if changed and column:
+                keys = [date.fromisoformat(p) for p in changed]
+                days = ", ".join(f"DATE '{d}'" for d in keys)
                 source = f"SELECT * FROM _model WHERE {ident(column)} IN ({days}) ORDER BY ALL"
-                tx.replace(model.table, column, [date.fromisoformat(p) for p in changed], source)
+                tx.replace(model.table, column, keys if recreate is None else [], source)
             elif changed:
                 tx.replace(model.table, None, [], "SELECT * FROM _model ORDER BY ALL")
             crashpoint("build.rows_written")
@@ -183,8 +230,8 @@ class Builder:
                 {
                     "model": model.table,
                     "partisi": p,
-                    "digest_masukan": wanted[p],
-                    "digest_isi": contents.get(p, "0"),
+                    "digest_masukan": wanted.get(p, ""),
+                    "digest_isi": contents.get(p, _EMPTY),
                     "jumlah_baris": counts.get(p, 0),
                     "run_id": self._run_id,
                     "waktu": now,
@@ -195,46 +242,64 @@ class Builder:
             tx.con.execute("DROP TABLE _model")
             return len(changed), sum(counts.get(p, 0) for p in changed), contents
 
-        n_changed, n_rows, contents = lake.transaction(work, message=f"model {model.table}: {len(chunk)} partisi")
-        self._known(model.table).update({p: (wanted[p], contents.get(p, "0")) for p in chunk})
+        n_changed, n_rows, contents = self._commit(work, f"model {model.table}: {len(chunk)} partisi")
+        known.update({p: (wanted.get(p, ""), contents.get(p, _EMPTY)) for p in chunk})
+        self._days.pop(model.table, None)
         return n_changed, n_rows
 
     def _condition(self, model: Model, table: str, chunk: Sequence[str]) -> str:
-        column = self._partition_columns[table]
-        assert column
-        have = self.versions(table)
-        days: set[str] = set()
-        for partition in chunk:
-            first, last = model.covers(date.fromisoformat(partition))
-            span = ((first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1))
-            days.update(d for d in span if d in have)
+        """A condition on the rows of a partitioned input: those of the days that the partitions cover."""
+        have = self._dated(table)
+        covered = {d for p in chunk for d in _days(*model.covers(date.fromisoformat(p)))}
+        days = sorted(d for d in have if d in covered)
         if not days:
             return "FALSE"
-        dates = ", ".join(f"DATE '{date.fromisoformat(d)}'" for d in sorted(days))
-        return f"{ident(column)} IN ({dates})"
-
-    def _create(self, tx: Transaction, model: Model, columns: Mapping[str, str]) -> None:
-        fields = ", ".join(f"{ident(n)} {t}" for n, t in columns.items())
-        tx.con.execute(f"DROP TABLE IF EXISTS {qualified(model.table)}")
-        tx.con.execute(f"CREATE TABLE {qualified(model.table)} ({fields})")
-        if model.head.partition:
-            tx.con.execute(f"ALTER TABLE {qualified(model.table)} SET PARTITIONED BY ({ident(model.head.partition)})")
-        comment = f"{model.head.description} {model.head.grain}."
-        tx.con.execute(f"COMMENT ON TABLE {qualified(model.table)} IS {literal(comment)}")
-        for name, column in model.head.columns.items():
-            if name in columns:
-                text = f"{column.description} [{column.satuan}]" if column.satuan else column.description
-                tx.con.execute(f"COMMENT ON COLUMN {qualified(model.table)}.{ident(name)} IS {literal(text)}")
+        column = ident(self._partition_column(table) or "")
+        if table in ops.TABLES:
+            return f"{column} IN ({', '.join(repr(d.isoformat()) for d in days)})"
+        if all(d in covered for d in have if days[0] <= d <= days[-1]):
+            return f"{column} BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'"
+        listed = ", ".join(f"DATE '{d}'" for d in days)
+        return f"{column} IN ({listed})"
 
 
-def _between(found: Mapping[date, str], first: date, last: date) -> dict[str, str]:
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return {d.isoformat(): found[d] for d in days if d in found}
+def _refuse_strays(tx: Transaction, model: Model, column: str, allowed: Collection[date]) -> None:
+    """Rows of a partition that no input speaks of would be lost in silence: the SELECT is wrong."""
+    given = tx.con.execute(f"SELECT DISTINCT {ident(column)} FROM _model").fetchall()
+    stray = sorted({str(day) for (day,) in given} - {str(day) for day in allowed})
+    if stray:
+        shown = ", ".join("NULL" if d == "None" else d for d in stray[:5])
+        raise ModelError(f"{model.table}: the SELECT gives rows of partitions that its inputs do not cover: {shown}")
 
 
-def _digest(base: str, inputs: Mapping[str, Mapping[str, str]]) -> str:
-    text = base + repr(sorted((t, sorted(v.items())) for t, v in inputs.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _chunks(partitions: Sequence[str]) -> list[list[str]]:
+    return [list(partitions[n : n + _CHUNK]) for n in range(0, len(partitions), _CHUNK)]
+
+
+def _digest(base: str, *parts: str) -> str:
+    return hashlib.sha256("\n".join([base, *parts]).encode()).hexdigest()[:24]
+
+
+def _notes(model: Model, columns: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Comment of the table and of its columns."""
+    notes = {}
+    for name in columns:
+        told = model.head.columns.get(name)
+        notes[name] = "" if told is None else f"{told.description} [{told.satuan}]" if told.satuan else told.description
+    return f"{model.head.description} {model.head.grain}.", notes
+
+
+def _shown(shape: Shape) -> tuple[str, dict[str, str]]:
+    return shape.comment, shape.comments
+
+
+def _comment(tx: Transaction, model: Model, columns: Mapping[str, str]) -> None:
+    table, notes = _notes(model, columns)
+    tx.comment(model.table, table, notes)
 
 
 def model_frame(lake: Lake, model: Model) -> pl.DataFrame:

@@ -7,15 +7,15 @@ running them (`build.py`).
 import graphlib
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
 import sqlglot
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlglot import exp
 
 from warehouse.duck import LAKE
@@ -39,7 +39,13 @@ class ModelColumn(BaseModel):
 
 
 class FrontMatter(BaseModel):
-    """Head of a model file. `as_of` names inputs whose change does not rebuild partitions that are there."""
+    """Head of a model file.
+
+    `partition`: a DATE column of the output. A partition is made when an input has rows on its day (in its month,
+    for `partition_grain: bulanan`). Inputs that are partitioned are then read only for the days that the rebuilt
+    partitions cover: their own and `lookback_days` before; tables of `ops` and `quarantine` by the date in `partisi`.
+    `as_of`: inputs that are read whole, and whose change does not rebuild partitions that are there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     description: str
@@ -50,10 +56,19 @@ class FrontMatter(BaseModel):
     as_of: tuple[str, ...] = ()
     columns: dict[str, ModelColumn] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _only_with_partition(self) -> Self:
+        if self.partition is None and (self.lookback_days or self.partition_grain != "harian"):
+            raise ValueError("lookback_days and partition_grain need a partition")
+        return self
+
 
 @dataclass(frozen=True)
 class Model:
-    """One model: `table` is `schema.name`; `inputs` are the tables its SQL reads; `digest` is that of the file."""
+    """One model: `table` is `schema.name`; `inputs` are the tables its SQL reads.
+
+    `digest` is that of what its rows depend on, so a better description rebuilds nothing.
+    """
 
     table: str
     sql: str
@@ -69,12 +84,9 @@ class Model:
             last = (partition.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
         return partition - timedelta(days=self.head.lookback_days), last
 
-    def partitions_touched(self, day: date) -> list[date]:
-        """Partitions that an input partition takes part in."""
-        if self.head.partition_grain == "bulanan":
-            first = day.replace(day=1)
-            return [first] if self.head.lookback_days == 0 else [first, (first + timedelta(days=32)).replace(day=1)]
-        return [day + timedelta(days=n) for n in range(self.head.lookback_days + 1)]
+    def partition_of(self, day: date) -> date:
+        """The partition that an input date belongs to."""
+        return day.replace(day=1) if self.head.partition_grain == "bulanan" else day
 
 
 def load_model(path: Path) -> Model:
@@ -92,15 +104,16 @@ def load_model(path: Path) -> Model:
     except (ValidationError, yaml.YAMLError) as error:
         raise ModelError(f"{where}: {error}") from None
     sql = front["sql"].strip().rstrip(";")
-    inputs = frozenset(t for t in _tables(where, _parse(where, sql)) if t != f"{name['schema']}.{name['table']}")
-    return Model(
-        table=f"{name['schema']}.{name['table']}",
-        sql=sql,
-        head=head,
-        inputs=inputs,
-        digest=hashlib.sha256(text.encode()).hexdigest()[:16],
-        path=path,
-    )
+    table = f"{name['schema']}.{name['table']}"
+    inputs = frozenset(_tables(where, _parse(where, sql)))
+    if table in inputs:
+        raise ModelError(f"{where}: reads its own table {table}")
+    strange = sorted(set(head.as_of) - inputs)
+    if strange:
+        raise ModelError(f"{where}: as_of names {', '.join(strange)}, which the SELECT does not read")
+    made_from = repr((sql, head.partition, head.partition_grain, head.lookback_days, head.as_of))
+    digest = hashlib.sha256(made_from.encode()).hexdigest()[:16]
+    return Model(table=table, sql=sql, head=head, inputs=inputs, digest=digest, path=path)
 
 
 def _parse(where: str, sql: str) -> exp.Query:
@@ -130,7 +143,8 @@ def find_models(roots: Sequence[Path], shared: Path) -> tuple[Model, ...]:
     for path in sorted(paths):
         model = load_model(path)
         if model.table in models:
-            raise ModelError(f"{model.table} is made by two files: {models[model.table].path.name} and {path}")
+            both = [f"{p.parent.parent.name}/models/{p.name}" for p in (models[model.table].path, path)]
+            raise ModelError(f"{model.table} is made by two files: {' and '.join(both)}")
         models[model.table] = model
     try:
         order = graphlib.TopologicalSorter({t: sorted(m.inputs & models.keys()) for t, m in models.items()})
@@ -163,24 +177,28 @@ def render(model: Model, restrict: Callable[[str], str | None]) -> str:
     return tree.transform(replace).sql(dialect="duckdb")
 
 
-def column_lineage(model: Model, schema: dict[str, dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
-    """Output column → the (table, column) pairs it is made from. `schema` holds the columns of each input table."""
+def column_lineage(model: Model, schema: Mapping[str, Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Output column → the (table, column) pairs it is made from. `schema`: column → SQL type of each input table.
+
+    Only tables of the schema are named. Empty for SQL that cannot be followed: lineage is told, nothing depends on it.
+    """
     from sqlglot.lineage import lineage
 
-    nested: dict[str, Any] = {}
+    nested: dict[str, dict[str, Mapping[str, str]]] = {}
     for table, columns in schema.items():
         db, _, name = table.partition(".")
         nested.setdefault(db, {})[name] = columns
+    try:
+        nodes = lineage(None, model.sql, schema=nested, dialect="duckdb", trim_selects=False)
+    except (sqlglot.errors.SqlglotError, ValueError, KeyError):
+        return {}
+    assert isinstance(nodes, dict)
     found: dict[str, list[tuple[str, str]]] = {}
-    for column in model.head.columns:
-        try:
-            node = lineage(column, model.sql, schema=nested, dialect="duckdb")
-        except (sqlglot.errors.SqlglotError, ValueError, KeyError):
-            continue
+    for column, node in nodes.items():
         leaves = {
             (f"{leaf.source.db}.{leaf.source.name}", leaf.name.rpartition(".")[2])
             for leaf in node.walk()
             if not leaf.downstream and isinstance(leaf.source, exp.Table)
         }
-        found[column] = sorted(leaves)
+        found[column] = sorted(leaf for leaf in leaves if leaf[0] in schema and leaf[1] in schema[leaf[0]])
     return found

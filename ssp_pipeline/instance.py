@@ -51,6 +51,7 @@ def open_instance(settings: Settings) -> Iterator["DagsterInstance"]:
 
     home = prepare_home(settings)
     os.environ["DAGSTER_HOME"] = str(home)
+    batch_events()
     nothing = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": nothing})
     with _alive(home), DagsterInstance.from_ref(reference) as instance:

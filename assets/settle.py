@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from assets.workspace import Workspace
@@ -19,6 +20,7 @@ from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
 from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
 from warehouse import ops
+from warehouse.duck import ident, qualified
 from warehouse.lake import LakeWriteError
 from warehouse.stage import Staged, Unplaced, aside_digest, content_digest, decide, judge, split, unplaced
 
@@ -215,13 +217,33 @@ class Settler:
                 self._checks([c for c in judged.checks if c["partisi"] in set(kept)]),
             )
         except LakeWriteError as error:
-            # Nothing was kept of this attempt. If even this cannot be written, the error itself is the outcome.
-            outcomes = [
-                self.outcome(o.partisi, "gagal_simpan", alasan="lake_tidak_dapat_ditulis", rincian=str(error))
-                for o in outcomes
-            ]
-            lake.record(outcomes)
+            outcomes = self._not_kept(staged.partitions, "lake_tidak_dapat_ditulis", str(error))
+        except duckdb.Error:
+            # Replacing rows reads the file that holds them.
+            damage = self._damage(accepted)
+            if not damage:
+                raise
+            outcomes = self._not_kept(staged.partitions, "berkas_lake_rusak", damage)
         return outcomes
+
+    def _not_kept(self, keys: Iterable[str], code: str, detail: str) -> list[ops.Outcome]:
+        """Outcomes of an attempt that was undone. If even these cannot be written, that error is the outcome."""
+        outcomes = [self.outcome(key, "gagal_simpan", alasan=code, rincian=detail) for key in keys]
+        self._ws.lake.record(outcomes)
+        return outcomes
+
+    def _damage(self, keys: Sequence[str]) -> str:
+        """Why committed rows of these partitions cannot be read, "" when they can."""
+        column = self._contract.partition_column
+        sql = f"SELECT bit_xor(hash(t)) FROM {qualified(f'source.{self._contract.table}')} AS t"
+        if column:
+            sql += f" WHERE list_contains(?, CAST({ident(column)} AS VARCHAR))"
+        try:
+            self._ws.lake.query(sql, [list(keys)] if column else [])
+        except duckdb.Error as error:
+            reason = " ".join(str(error).split())
+            return f"{reason}. `ssp verify` names damaged files, `ssp replay --rebuild` makes the lake anew"
+        return ""
 
     def _before(self, first: str, states: States) -> dict[str, Any]:
         """The profile that the first partition is compared with: a single partition with its own last version."""

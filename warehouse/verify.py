@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import polars as pl
 
 from connectors.api import PayloadError, Window
@@ -132,6 +133,8 @@ def verify(
             check.run(now or datetime.now(UTC))
         except ArchiveError as error:  # a manifest is damaged
             result.gaps.append(f"{contract.id}: {error}")
+        except duckdb.Error as error:  # a file of the table is damaged, and named among the files above
+            result.gaps.append(f"{contract.id}: tidak terbaca: {str(error).splitlines()[0][:200]}")
         result.gaps += check.gaps
         result.partitions += check.counts.values()
     return result

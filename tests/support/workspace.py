@@ -4,6 +4,7 @@ and analysts' snapshot. Built once a test session; tests that change something w
 Tests ask for the fixture `small_warehouse` (in `tests/conftest.py`).
 """
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 from assets.ingest import Ingest
@@ -23,6 +25,7 @@ from ssp_pipeline import app
 from ssp_pipeline.settings import Settings, load_settings
 from warehouse import snapshot
 from warehouse.build import Builder
+from warehouse.checks import Checker
 from warehouse.modelling import find_models
 from warehouse.ops import Outcome
 
@@ -30,6 +33,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 20)
 DAYS = 3
 SSP = str(Path(sys.executable).with_name("ssp"))
+
+
+@cache
+def _checker() -> Checker:
+    """The checks, in one process for all tests: it needs seconds to start."""
+    checker = Checker()
+    atexit.register(checker.close)
+    return checker
 
 
 @dataclass(frozen=True)
@@ -56,9 +67,11 @@ class Small:
     @contextlib.contextmanager
     def open(self, *, sandbox_url: str = "", run_id: str | None = None) -> Iterator[Workspace]:
         workspace = app.open_workspace(self.settings, sandbox_url=sandbox_url, run_id=run_id)
+        workspace.checker = _checker()
         try:
             yield workspace
         finally:
+            del workspace.checker
             workspace.close()
 
     def copy(self, home: Path) -> "Small":

@@ -62,7 +62,7 @@ def model_asset(
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         workspace = open_workspace()
-        built = builder(workspace, context.run_id).build(model)
+        built = builder(workspace, context.run.run_id).build(model)
         if on_built:
             on_built(built)
         total = workspace.lake.query(f"SELECT count(*) AS n FROM {qualified(model.table)}")["n"][0]

@@ -24,6 +24,9 @@ BLOCKING_CHECK = "mutu_kritis"
 WARNING_CHECK = "mutu_peringatan"
 NEWEST_CHECK = "partisi_terbaru"
 
+PULL_RETRIES = dg.RetryPolicy(max_retries=3, delay=120, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+"""For pulls alone, and beyond the retries of each request: an agency that is down for minutes."""
+
 _NOT_PULLED = frozenset({"gagal_tarik"})
 _NOT_CHECKED = frozenset({"gagal_tarik", "gagal_simpan"})
 
@@ -50,14 +53,13 @@ def source_asset(
     key = source_key(contract)
     partitioned = contract.ext.partisi != "tunggal"
     from_files = partitioned and contract.ext.mode == "berkas"
-    pull_retries = dg.RetryPolicy(max_retries=3, delay=120, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
     @dg.asset(
         key=key,
         partitions_def=partitions_of(contract),
         output_required=not from_files,
         backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
-        retry_policy=pull_retries if retries else None,
+        retry_policy=PULL_RETRIES if retries else None,
         pool=f"instansi_{contract.agency}",
         group_name=contract.agency,
         description=_description(contract),
@@ -82,7 +84,7 @@ def source_asset(
                 f"{contract.id} is a state of now: it can be pulled for {workspace.today} only", allow_retries=False
             )
         try:
-            outcomes = Ingest(workspace, run_id=context.run_id[:12], progress=progress).run(contract, partitions)
+            outcomes = Ingest(workspace, run_id=context.run.run_id[:12], progress=progress).run(contract, partitions)
         except Exception as error:
             # Asking the agency again is the only thing that a retry may mend, and a failed pull is no exception.
             raise dg.Failure(f"{contract.id}: {type(error).__name__}: {error}", allow_retries=False) from error

@@ -19,9 +19,9 @@ from warehouse.duck import LAKE, ident, qualified
 
 
 def settle_files(
-    workspace: Workspace, contract: Contract, settler: Settler, payloads: Sequence[Payload]
+    workspace: Workspace, contract: Contract, settler: Settler, payloads: Sequence[Payload], run_id: str | None = None
 ) -> list[ops.Outcome]:
-    """Settle the files that no attempt under this contract has finished yet.
+    """Settle the files that no attempt under this contract (of the run `run_id` only, if given) has finished yet.
 
     A file may fill many partitions, committed some at a time: only the row written after the last of them says that a
     file is done. One whose attempt was killed in between is read again.
@@ -31,8 +31,8 @@ def settle_files(
     done = set(
         lake.query(
             f"SELECT DISTINCT unnest(muatan) AS m FROM {LAKE}.ops.hasil "
-            "WHERE dataset = ? AND kontrak = ? AND partisi LIKE 'berkas%'",
-            [contract.id, contract.digest],
+            "WHERE dataset = ? AND kontrak = ? AND partisi LIKE 'berkas%' AND run_id = coalesce(?, run_id)",
+            [contract.id, contract.digest, run_id],
         )["m"]
     )
     fresh = [p for p in payloads if p.sha256 not in done]

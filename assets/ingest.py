@@ -72,16 +72,20 @@ class Ingest:
         return sorted(outcomes + idle, key=lambda o: o.partisi)
 
     def replay(self, contract: Contract, pull: SealedPull) -> list[ops.Outcome]:
-        """Read an archived pull again and settle it, without any network."""
+        """Read an archived pull again and settle it, without any network.
+
+        What an earlier run settled is read again, for a reader or a reference list may have been mended since.
+        """
         settler = self._settler(contract)
         keys = keys_of(contract, pull.window)
         payloads = [self._ws.archive.payload(entry) for entry in pull.entries]
         asked = max((p.fetched_at + WIB_OFFSET).date() for p in payloads) if payloads else pull.window.end
         try:
             if contract.ext.mode == "berkas":
-                return settle_files(self._ws, contract, settler, payloads)
+                return settle_files(self._ws, contract, settler, payloads, self._run_id)
             states = settler.states(keys)
-            result = settler.brought(keys, payloads, None, states, max(asked, pull.window.end))
+            own = {key: state for key, state in states.items() if state.run_id == self._run_id}
+            result = settler.brought(keys, payloads, None, own, max(asked, pull.window.end))
             if isinstance(result, Brought):
                 return settler.settle([result], states)
         except PayloadError as error:

@@ -83,7 +83,7 @@ class Puller:
                 today=today,
                 params={**load_agency(FOLDER).params, **self.params},
                 inbox=self.folder,
-                http=client,
+                open_http=lambda: client,
                 archive=pull,
                 secrets=self.secrets.get,
             )

@@ -4,6 +4,7 @@ Named by `dagster.yaml`, which has no way of its own to choose. The URL is read 
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,15 @@ class StorageByEnvironment(DagsterStorage[Any], ConfigurableClass):
         url = os.environ.get(VARIABLE)
         if not url:
             return _SqliteStorage(config_value["base_dir"], inst_data)
-        from dagster_postgres import DagsterPostgresStorage
+        try:
+            from dagster_postgres import DagsterPostgresStorage
+        except ModuleNotFoundError:
+            raise RuntimeError(
+                f"{VARIABLE} is set, but dagster-postgres is not installed: install the extra 'postgres'"
+            ) from None
 
         # SQLAlchemy takes a bare postgresql:// for psycopg 3; the driver installed here is psycopg2.
-        url = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        url = re.sub("^postgres(ql)?://", "postgresql+psycopg2://", url)
         return DagsterPostgresStorage.from_config_value(inst_data, {"postgres_url": url})
 
 

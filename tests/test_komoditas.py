@@ -79,7 +79,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Conformed]:
                     ) as part:
                         context = LivePull(
                             contract=given, window=window, today=TODAY, params=load_agency(CONNECTORS / agency).params,
-                            inbox=home, http=http, archive=part, secrets=lambda _: None,
+                            inbox=home, open_http=lambda http=http: http, archive=part, secrets=lambda _: None,
                         )  # fmt: skip
                         payloads = list(feed.pull(context))
                         part.seal()

@@ -71,7 +71,7 @@ def pull(
     ):
         context: PullContext = LivePull(
             contract=given, window=window, today=TODAY, params=load_agency(AGENCY).params, inbox=tmp_path / "inbox",
-            http=http, archive=part, secrets=(secrets or {}).get,
+            open_http=lambda http=http: http, archive=part, secrets=(secrets or {}).get,
         )  # fmt: skip
         payloads = list(FEEDS[dataset].pull(context))
         part.seal()

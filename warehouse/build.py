@@ -5,6 +5,7 @@ Belongs here: what must be rebuilt, and doing it. Does not belong here: reading 
 
 import hashlib
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -43,6 +44,18 @@ class Built:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Dated:
+    """Versions of a table in the order of their dates: ISO dates, and a line a date that stands for the version."""
+
+    days: list[str]
+    lines: list[str]
+
+    def between(self, first: str, last: str) -> list[str]:
+        """Lines of the dates from first to last."""
+        return self.lines[bisect_left(self.days, first) : bisect_right(self.days, last)]
+
+
 class Builder:
     """Builds models in order within one run; keeps the versions of inputs as long as the lake does not change."""
 
@@ -53,7 +66,7 @@ class Builder:
         self._seen = -1
         self._sources: dict[str, Versions] = {}
         self._built: dict[str, dict[str, tuple[str, str]]] = {}
-        self._days: dict[str, dict[date, str]] = {}
+        self._sorted: dict[str, _Dated] = {}
 
     def build(self, model: Model) -> Built:
         """Bring one model up to date. Its inputs must have been built before. Raises ModelError."""
@@ -67,7 +80,6 @@ class Builder:
         rebuilt = changed = rows = 0
         if stale or gone or shape is None:
             columns = self._describe(model)
-            shape = self._lake.shapes(fresh=True).get(model.table)
             same = shape is not None and (shape.columns, shape.partition) == (columns, model.head.partition)
             fresh = not same or SINGLE_PARTITION in gone
             chunks = [sorted(wanted)] if fresh else _chunks(stale)
@@ -94,34 +106,39 @@ class Builder:
         return {p: c for p, (_, c) in self._built.get(table, {}).items() if c != _EMPTY}
 
     def _ready(self, model: Model) -> None:
+        self._look()
         for table in sorted(model.inputs):
             if table in self._contracts:
                 self._lake.ensure_source(self._contracts[table])
             elif table not in ops.TABLES and table not in self._lake.shapes():
                 raise ModelError(f"{model.table} reads {table}, which no contract and no model makes")
-        self._look()
 
     def _look(self) -> None:
         """Newest version of every partition of every source and model, in two queries, if anything was committed."""
         seen = self._lake.snapshot_id()
         if seen == self._seen:
             return
+        self._lake.shapes(fresh=True)
         tables = {c.id: t for t, c in self._contracts.items()}
-        self._sources, self._built, self._days = {}, {}, {}
-        found = self._lake.query(
-            f"SELECT dataset, partisi, max_by(digest_isi, (selesai, run_id)) FROM {LAKE}.ops.hasil "
+        self._sorted = {}
+        states = self._lake.query(
+            f"SELECT dataset, partisi, max_by(digest_isi, (selesai, run_id)) AS isi FROM {LAKE}.ops.hasil "
             "WHERE status = 'diterima' GROUP BY ALL"
-        )
-        for dataset, partition, content in found.iter_rows():
-            if dataset in tables and content != _EMPTY:
-                self._sources.setdefault(tables[dataset], {})[partition] = content
+        ).filter(pl.col("isi") != _EMPTY)
+        self._sources = {
+            tables[part["dataset"][0]]: dict(zip(part["partisi"], part["isi"], strict=True))
+            for part in states.partition_by("dataset")
+            if part["dataset"][0] in tables
+        }
         made = self._lake.query(
             "SELECT model, partisi, v.masukan, v.isi FROM (SELECT model, partisi, "
             "max_by({'masukan': digest_masukan, 'isi': digest_isi}, waktu) AS v "
             f"FROM {LAKE}.ops.versi_model GROUP BY ALL)"
         )
-        for table, partition, inputs, content in made.iter_rows():
-            self._built.setdefault(table, {})[partition] = (inputs, content)
+        self._built = {
+            part["model"][0]: dict(zip(part["partisi"], zip(part["masukan"], part["isi"], strict=True), strict=True))
+            for part in made.partition_by("model")
+        }
         self._seen = seen
 
     def _commit(self, work: Any, message: str) -> Any:
@@ -148,13 +165,12 @@ class Builder:
             return []
         return [t for t in sorted(model.inputs - set(model.head.as_of)) if self._partition_column(t)]
 
-    def _dated(self, table: str) -> dict[date, str]:
-        """Versions by date. Keys of `ops` that are no date (a file, a whole dataset) belong to no partition."""
-        if table in ops.TABLES:
-            return {date.fromisoformat(p): d for p, d in self._versions(table).items() if _DATE.fullmatch(p)}
-        if table not in self._days:
-            self._days[table] = {date.fromisoformat(p): d for p, d in self._versions(table).items()}
-        return self._days[table]
+    def _dated(self, table: str) -> "_Dated":
+        """Versions of a partitioned input by date. Keys of `ops` that are no date belong to no partition."""
+        if table not in self._sorted or table in ops.TABLES:
+            items = sorted((p, d) for p, d in self._versions(table).items() if _DATE.fullmatch(p))
+            self._sorted[table] = _Dated([p for p, _ in items], [f"{table} {p} {d}" for p, d in items])
+        return self._sorted[table]
 
     def _wanted(self, model: Model) -> Versions:
         """Input digest that each partition should have been built from."""
@@ -163,12 +179,13 @@ class Builder:
         base = _digest(model.digest, *(f"{t} {sorted(self._versions(t).items())}" for t in sorted(whole)))
         if not partitioned:
             return {SINGLE_PARTITION: base}
-        by_date = [(t, self._dated(t)) for t in partitioned]
+        inputs = [self._dated(t) for t in partitioned]
+        partitions = {model.partition_of(date.fromisoformat(day)) for found in inputs for day in found.days}
         wanted: Versions = {}
-        for partition in {model.partition_of(day) for _, found in by_date for day in found}:
-            days = list(_days(*model.covers(partition)))
-            parts = (f"{t} {d} {found[d]}" for t, found in by_date for d in days if d in found)
-            wanted[partition.isoformat()] = _digest(base, *parts)
+        for partition in partitions:
+            first, last = (d.isoformat() for d in model.covers(partition))
+            lines = [line for found in inputs for line in found.between(first, last)]
+            wanted[partition.isoformat()] = _digest(base, *lines)
         return wanted
 
     def _describe(self, model: Model) -> dict[str, str]:
@@ -244,22 +261,21 @@ class Builder:
 
         n_changed, n_rows, contents = self._commit(work, f"model {model.table}: {len(chunk)} partisi")
         known.update({p: (wanted.get(p, ""), contents.get(p, _EMPTY)) for p in chunk})
-        self._days.pop(model.table, None)
+        self._sorted.pop(model.table, None)
         return n_changed, n_rows
 
     def _condition(self, model: Model, table: str, chunk: Sequence[str]) -> str:
         """A condition on the rows of a partitioned input: those of the days that the partitions cover."""
         have = self._dated(table)
-        covered = {d for p in chunk for d in _days(*model.covers(date.fromisoformat(p)))}
-        days = sorted(d for d in have if d in covered)
+        covered = {d.isoformat() for p in chunk for d in _days(*model.covers(date.fromisoformat(p)))}
+        days = [d for d in have.days if d in covered]
         if not days:
             return "FALSE"
         column = ident(self._partition_column(table) or "")
-        if table in ops.TABLES:
-            return f"{column} IN ({', '.join(repr(d.isoformat()) for d in days)})"
-        if all(d in covered for d in have if days[0] <= d <= days[-1]):
-            return f"{column} BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'"
-        listed = ", ".join(f"DATE '{d}'" for d in days)
+        kind = "" if table in ops.TABLES else "DATE "
+        if len(have.between(days[0], days[-1])) == len(days):
+            return f"{column} BETWEEN {kind}'{days[0]}' AND {kind}'{days[-1]}'"
+        listed = ", ".join(f"{kind}'{d}'" for d in days)
         return f"{column} IN ({listed})"
 
 

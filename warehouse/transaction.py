@@ -63,12 +63,18 @@ class Transaction:
         self._written[table] = None
 
     def create_table(self, table: str, columns: Mapping[str, str], partition: str | None) -> None:
-        """Make a table with columns (name → SQL type), dropping the one that is there."""
+        """Make a table with columns (name → SQL type), dropping the one that is there.
+
+        Files of a table partitioned by a date lie by month: DuckLake reads the statistics of all files of the lake
+        for each query with a condition, so a file a day in every table would make each day dearer than the last.
+        """
         fields = ", ".join(f"{ident(name)} {sql}" for name, sql in columns.items())
         self.con.execute(f"DROP TABLE IF EXISTS {qualified(table)}")
         self.con.execute(f"CREATE TABLE {qualified(table)} ({fields})")
         if partition:
-            self.con.execute(f"ALTER TABLE {qualified(table)} SET PARTITIONED BY ({ident(partition)})")
+            name = ident(partition)
+            by = f"year({name}), month({name})" if columns[partition] == "DATE" else name
+            self.con.execute(f"ALTER TABLE {qualified(table)} SET PARTITIONED BY ({by})")
         self.reshaped = True
 
     def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
@@ -100,12 +106,12 @@ class Transaction:
                     fsync_path(parent)
 
     def _fresh(self, folder: Path) -> Iterator[Path]:
-        """What changed below a folder. One whose entries did not change holds no new file, so it is not read."""
+        """Files and folders below a folder that are new or have new entries."""
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.is_dir():
+                    yield from self._fresh(Path(entry))
                 if self._is_fresh(entry.stat()):
-                    if entry.is_dir():
-                        yield from self._fresh(Path(entry))
                     yield Path(entry)
 
     def _is_fresh(self, status: os.stat_result) -> bool:

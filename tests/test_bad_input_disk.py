@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from assets.ingest import Ingest
@@ -109,15 +110,18 @@ def test_without_room_for_a_table_the_transaction_is_undone_and_the_row_says_so(
     folder = home.home / "lake" / "data" / "source" / "cctv__ketersediaan_cctv"
     with small_disk(folder) as disk:
         # No folder can be made where a file is, so without a disk of its own the write fails in the same place.
-        obstacle = fill(disk, leave=16 * 1024) if disk is not None else folder / f"tanggal={second}"
+        obstacle = fill(disk, leave=16 * 1024) if disk is not None else folder
         if disk is None:
+            aside = folder.rename(folder.with_name("tabel-lama"))
             obstacle.write_bytes(b"")
         outcome = home.one(dataset, second)
         held("lake_penuh", outcome)
         assert disk is None or "No space left" in outcome.rincian
+        obstacle.unlink()
+        if disk is None:
+            aside.rename(folder)
         assert home.rows(dataset).equals(before)
         assert len(home.pulls(dataset)) == 2, "the payload is archived, so nothing is lost"
-        obstacle.unlink()
         assert home.one(dataset, second).status == "diterima", "with room again, it is committed"
         assert home.rows(dataset).height > before.height
         assert home.verify(dataset).all_gaps() == []
@@ -153,16 +157,24 @@ def cut_off(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
+def file_with(home: Place, day: date) -> Path:
+    """The Parquet file of the lake that holds a day's rows."""
+    table = home.contract(DATASET).table
+    files = home.ws.lake.query("SELECT data_file FROM ducklake_list_files('lake', ?, schema => 'source')", [table])
+    [found] = [f for f in files["data_file"] if day in pl.read_parquet(f, hive_partitioning=False)["tanggal"].to_list()]
+    return Path(found)
+
+
 @keeps("parquet_rusak")
 @pytest.mark.parametrize("damage", [zeroed, cut_off])
 def test_a_damaged_parquet_file_is_named_not_spread_and_healed_from_the_archive(
     home: Place, fault: PutFault, damage: Callable[[bytes], bytes]
 ) -> None:
-    day, other = next(home.days), next(home.days)
+    day, other, next_day = date(2026, 11, 18), date(2026, 10, 20), date(2026, 10, 21)
     for each in (day, other):
         assert home.one(DATASET, each).status == "diterima"
     untouched = home.rows(DATASET, other)
-    [file] = (home.home / "lake" / "data").rglob(f"tanggal={day}/*.parquet")
+    file = file_with(home, day)
     damaged = damage(file.read_bytes())
     file.write_bytes(damaged)
     found = home.verify(DATASET).all_gaps()
@@ -175,7 +187,7 @@ def test_a_damaged_parquet_file_is_named_not_spread_and_healed_from_the_archive(
     # Replacing rows reads the file that holds them, so a new version has to wait; the others do not.
     fault("kode_sistem_lain", ASKED, arg={"bidang": "kekeruhan", "nilai": 1.11})
     held("parquet_rusak", home.one(DATASET, day))
-    assert home.one(DATASET, next(home.days)).status == "diterima"
+    assert home.one(DATASET, next_day).status == "diterima"
     # The lake is made anew from the archive, which has the newer payload too.
     home.ws.lake.close()
     shutil.rmtree(home.home / "lake")

@@ -73,11 +73,11 @@ def pull_schedule(contract: Contract, job: Any) -> dg.ScheduleDefinition:
 
 
 def care_schedule(job: Any) -> dg.ScheduleDefinition:
-    """Every night, before the first pulls."""
+    """Every night."""
     return dg.ScheduleDefinition(
         name=CARE_JOB,
         job=job,
-        cron_schedule="15 1 * * *",
+        cron_schedule="30 2 * * *",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )

@@ -15,10 +15,10 @@ from warehouse.lake import Lake
 def settled(lake: Lake, datasets: Sequence[str], version: int) -> pl.DataFrame:
     """Newest outcome that settled each partition (`diterima` or `kosong`) at a version of the lake.
 
-    Columns: `dataset`, `partisi`, `selesai`, `muatan` (list of sha256).
+    Columns: `dataset`, `partisi`, `run_id`, `selesai`, `muatan` (list of sha256).
     """
     return lake.query(
-        f"SELECT dataset, partisi, selesai, muatan FROM {LAKE}.ops.hasil AT (VERSION => {version:d}) "
+        f"SELECT dataset, partisi, run_id, selesai, muatan FROM {LAKE}.ops.hasil AT (VERSION => {version:d}) "
         "WHERE list_contains(?, dataset) AND status IN ('diterima', 'kosong') "
         "QUALIFY row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC, run_id DESC) = 1",
         [list(datasets)],

@@ -77,18 +77,19 @@ def unpin(lake: Lake, name: str) -> None:
 
 def pins(lake: Lake) -> dict[str, int]:
     """Pinned versions of the lake by the name of what pins them."""
-    folder = _pin_folder(lake)
+    folder = pin_folder(lake)
     return {p.stem: int(orjson.loads(p.read_bytes())["lake"]) for p in sorted(folder.glob("*.json"))}
 
 
-def _pin_folder(lake: Lake) -> Path:
+def pin_folder(lake: Lake) -> Path:
+    """Where the pins are; they end with the lake they speak of."""
     return lake.config.lock_path.parent / "pin"
 
 
 def _pin_path(lake: Lake, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a name for a pin: {name!r}")
-    return _pin_folder(lake) / f"{name}.json"
+    return pin_folder(lake) / f"{name}.json"
 
 
 def maintain(

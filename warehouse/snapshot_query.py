@@ -45,16 +45,29 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def run(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyConnection:
-    """Execute one SELECT (also WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW). Raises QueryError.
+def _statement(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
+    """The query as one SELECT (also WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW). Raises QueryError.
 
     Other statements are refused, whatever else would stop them: COPY could write over the parts.
     """
+    statements = con.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError("give one SELECT; nothing can be written here")
+    return statements[0]
+
+
+def run(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyConnection:
+    """Execute one SELECT; rows are fetched from what is given back. Raises QueryError."""
     try:
-        statements = con.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise QueryError("give one SELECT; nothing can be written here")
-        return con.execute(statements[0])
+        return con.execute(_statement(con, query))
+    except duckdb.Error as error:
+        raise QueryError(_one_line(error)) from None
+
+
+def show(con: duckdb.DuckDBPyConnection, query: str, *, rows: int = 200, width: int = 200) -> None:
+    """Print the result of one SELECT as a table, the first and last rows of a long one. Raises QueryError."""
+    try:
+        con.sql(_statement(con, query)).show(max_rows=rows, max_width=width)
     except duckdb.Error as error:
         raise QueryError(_one_line(error)) from None
 

@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from assets.replay import Replayed
+    from assets.workspace import Workspace
+    from ssp_pipeline.settings import Settings
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -14,103 +19,156 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--from", "start", type=DATE, help="First business date.")
 @click.option("--to", "end", type=DATE, help="Last business date.")
 @click.option("--dataset", multiple=True, help="Only this dataset (repeatable).")
-@click.option("--rebuild", is_flag=True, help="Drop the lake's catalogue and files first; needs --yes.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def replay(start: Any, end: Any, dataset: Sequence[str], rebuild: bool, yes: bool) -> int:
-    """Read archived payloads again, in the order they came, without network."""
-    import shutil
+@click.option("--rebuild", is_flag=True, help="Drop the lake's catalogue and files first.")
+@click.option("--yes", is_flag=True, help="Do not ask before dropping them.")
+@click.option("--lose-unreadable", is_flag=True, help="Rebuild although some payloads cannot be read any more.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def replay(
+    start: Any, end: Any, dataset: Sequence[str], rebuild: bool, yes: bool, lose_unreadable: bool, as_json: bool
+) -> int:
+    """Read archived payloads again, in the order they came, without network.
 
+    With --rebuild the lake is made anew from the archive alone; `ssp run --models-only` then makes models and
+    snapshot. Exit code 3 when some partitions were not accepted; their old versions stay.
+    """
+    from assets.replay import replay as read_again
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 
     settings = load_settings()
     workspace = app.open_workspace(settings)
-    if rebuild:
-        if not (yes or click.confirm("Hapus katalog dan berkas lake, lalu bangun ulang dari arsip?")):
-            return 2
-        with workspace.lake.writer_lock():
-            workspace.lake.close()
-            for path in (settings.home / "lake").iterdir():
-                if path.name != "penulis.lock":
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-    chosen = [workspace.registry.contract(d) for d in dataset] or list(workspace.registry.contracts)
-    window = (start.date() if start else date.min, end.date() if end else date.max)
-    bad = _replay(workspace, chosen, window)
-    workspace.close()
-    return 3 if bad else 0
+    try:
+        chosen = [workspace.registry.contract(d) for d in dataset] or list(workspace.registry.contracts)
+        if rebuild:
+            if start or end or dataset:
+                raise click.UsageError("--rebuild makes the whole lake anew: give no --from, --to or --dataset")
+            _drop_lake(settings, workspace, yes, lose_unreadable)
+        window = (start.date() if start else date.min, end.date() if end else date.max)
+        found = read_again(workspace, chosen, *window, told=lambda one: None if as_json else _tell(one))
+    finally:
+        workspace.close()
+    return _end(found, as_json)
 
 
-def replay_partitions(dataset: str, keys: Sequence[str]) -> int:
-    """Replay the pulls that cover some partitions of one dataset."""
+def _drop_lake(settings: "Settings", workspace: "Workspace", yes: bool, lose_unreadable: bool) -> None:
+    """Remove catalogue and files, if the archive can make them again. Raises ClickException."""
+    import shutil
+
+    from warehouse.maintain import pin_folder
+
+    catalog, data = settings.catalog.removeprefix("sqlite:"), workspace.lake_config.local_data
+    if not settings.catalog.startswith("sqlite:") or data is None:
+        raise click.ClickException(
+            "only a lake in local files is dropped here: give a new catalogue and data path (SSP_CATALOG, "
+            "SSP_DATA_PATH), then run `ssp replay`"
+        )
+    if Path(catalog).exists() and not lose_unreadable:
+        report = workspace.archive.verify()
+        lost = len(report.missing) + len(report.corrupt) + len(report.forgotten)
+        if lost:
+            raise click.ClickException(
+                f"{lost} of {report.payloads} payloads cannot be read any more ({len(report.missing)} missing, "
+                f"{len(report.corrupt)} damaged, {len(report.forgotten)} forgotten on purpose), so their rows would "
+                "not come back: restore them, or give --lose-unreadable"
+            )
+    if not yes and not click.confirm("Hapus katalog dan berkas lake, lalu bangun ulang dari arsip?"):
+        raise click.Abort
+    with workspace.lake.writer_lock():
+        workspace.lake.close()
+        for folder in (data, pin_folder(workspace.lake)):
+            if folder.exists():
+                shutil.rmtree(folder)
+        for name in (catalog, f"{catalog}-wal", f"{catalog}-shm"):
+            Path(name).unlink(missing_ok=True)
+
+
+def _tell(one: "Replayed") -> None:
+    click.echo(f"{one.dataset}: " + ", ".join(f"{n} {status}" for status, n in sorted(one.counts.items())))
+    for what, why in one.bad.items():
+        click.echo(f"  {what}: {why}")
+
+
+def _end(found: "Sequence[Replayed]", as_json: bool) -> int:
+    if as_json:
+        import orjson
+
+        rows = [{"dataset": r.dataset, "hasil": dict(r.counts), "bermasalah": r.bad} for r in found]
+        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+    elif not any(r.counts for r in found):
+        click.echo("tidak ada yang dibaca ulang")
+    return 3 if any(r.bad for r in found) else 0
+
+
+def replay_payloads(dataset: str, payloads: Sequence[str], as_json: bool) -> int:
+    """Replay the pulls of a dataset that brought some payloads."""
+    from assets.replay import replay as read_again
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 
     workspace = app.open_workspace(load_settings())
-    contract = workspace.registry.contract(dataset)
-    days = [date.fromisoformat(k) for k in keys if k[:4].isdigit()]
-    window = (min(days), max(days)) if days else (date.min, date.max)
-    bad = _replay(workspace, [contract], window)
-    workspace.close()
-    return 3 if bad else 0
-
-
-def _replay(workspace: Any, contracts: Sequence[Any], window: tuple[date, date]) -> int:
-    from assets.ingest import Ingest
-    from connectors.archive import PayloadForgotten
-
-    ingest = Ingest(workspace)
-    bad = 0
-    for contract in contracts:
-        counts: dict[str, int] = {}
-        for pull in workspace.archive.pulls(contract.table, *window):
-            try:
-                outcomes = ingest.replay(contract, pull)
-            except PayloadForgotten:
-                counts["dimusnahkan"] = counts.get("dimusnahkan", 0) + 1
-                continue
-            for outcome in outcomes:
-                counts[outcome.status] = counts.get(outcome.status, 0) + 1
-                bad += not outcome.ok and outcome.status != "cakupan_kurang"
-        if counts:
-            click.echo(f"{contract.id}: " + ", ".join(f"{n} {s}" for s, n in sorted(counts.items())))
-    return bad
+    try:
+        chosen = [workspace.registry.contract(dataset)]
+        found = read_again(workspace, chosen, only=payloads, told=lambda one: None if as_json else _tell(one))
+    finally:
+        workspace.close()
+    return _end(found, as_json)
 
 
 @click.command()
 @click.option("--dataset", help="Only this dataset.")
-@click.option("--month", help="This month (YYYY-MM) now, before its keeping period ends; needs --reason.")
+@click.option("--month", help="This month (YYYY-MM) now, before its keeping period ends; needs --dataset and --reason.")
 @click.option("--reason", help="Why it is destroyed early.")
 @click.option("--today", type=DATE, help="Take this date for today.")
-def forget(dataset: str | None, month: str | None, reason: str | None, today: Any) -> int:
+@click.option("--dry-run", is_flag=True, help="Only say which keys are due.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def forget(dataset: str | None, month: str | None, reason: str | None, today: Any, dry_run: bool, as_json: bool) -> int:
     """Destroy the keys of payloads whose keeping period is over. What only these keys open is gone for good."""
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 
+    if month and not (reason and dataset):
+        raise click.UsageError("destroying a key early needs --dataset and --reason")
     settings = load_settings(today=today.date() if today else None)
     workspace = app.open_workspace(settings)
-    private = [c for c in workspace.registry.contracts if c.has_private and (not dataset or dataset in (c.id, c.table))]
-    if dataset and not private:
-        raise click.ClickException(f"{dataset} has no private column, so its payloads have no keys")
-    if month and not reason:
-        raise click.ClickException("destroying a key early needs --reason")
-    for contract in private:
-        months = (
-            [month]
-            if month
-            else workspace.keys.expired(contract.table, contract.ext.retensi_bulan or 0, settings.today)
-        )
-        for one in months:
-            why = reason or f"masa simpan {contract.ext.retensi_bulan} bulan berakhir"
-            done = workspace.keys.forget(contract.table, one, why)
-            click.echo(f"{contract.id} {one}: {'kunci dimusnahkan' if done else 'tidak ada kunci'}")
-    workspace.close()
+    try:
+        chosen = [workspace.registry.contract(dataset)] if dataset else list(workspace.registry.contracts)
+        private = [c for c in chosen if c.has_private]
+        if dataset and not private:
+            raise click.ClickException(f"{dataset} has no private column, so its payloads have no keys")
+        done = []
+        for contract in private:
+            keep = contract.ext.retensi_bulan or 0
+            months = [month] if month else workspace.keys.expired(contract.table, keep, settings.today)
+            for one in months:
+                why = reason or f"masa simpan {keep} bulan berakhir"
+                had = one in workspace.keys.months(contract.table)
+                if dry_run:
+                    result = "akan dimusnahkan" if had else "tidak ada kunci"
+                elif not workspace.keys.forget(contract.table, one, why):
+                    result = "sudah dimusnahkan"
+                else:
+                    result = "kunci dimusnahkan" if had else "tidak ada kunci, dan tidak akan dibuat lagi"
+                done.append({"dataset": contract.id, "bulan": one, "hasil": result, "alasan": why})
+    except ValueError as error:  # not a month
+        raise click.ClickException(str(error)) from None
+    finally:
+        workspace.close()
+    if as_json:
+        import orjson
+
+        print(orjson.dumps(done, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for row in done:
+            click.echo(f"{row['dataset']} {row['bulan']}: {row['hasil']} ({row['alasan']})")
+        if not done:
+            click.echo("tidak ada kunci yang jatuh tempo")
     return 0
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def maintain(as_json: bool) -> int:
-    """Merge small files, expire old lake snapshots, remove orphans, prune analysts' snapshots, under the lock."""
+    """Merge small files, expire old lake versions, remove orphans, prune analysts' snapshots, under the lock."""
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
     from warehouse.maintain import maintain as care
@@ -118,13 +176,14 @@ def maintain(as_json: bool) -> int:
     settings = load_settings()
     workspace = app.open_workspace(settings)
     kept = settings.config.cuplikan
-    report = care(
-        workspace.lake, settings.snapshots, keep_days=settings.config.pemeliharaan.riwayat_lake_hari,
-        keep_snapshots=kept.simpan_jumlah, keep_snapshot_days=kept.simpan_hari,
-    )  # fmt: skip
-    swept = workspace.archive.sweep_temps()
-    workspace.close()
-    facts = report.metadata() | {"temps_swept": swept}
+    try:
+        report = care(
+            workspace.lake, settings.snapshots, keep_days=settings.config.pemeliharaan.riwayat_lake_hari,
+            keep_snapshots=kept.simpan_jumlah, keep_snapshot_days=kept.simpan_hari,
+        )  # fmt: skip
+        facts = report.metadata() | {"temps_swept": workspace.archive.sweep_temps()}
+    finally:
+        workspace.close()
     if as_json:
         import orjson
 

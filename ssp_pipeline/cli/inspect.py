@@ -1,10 +1,18 @@
-"""Commands that look and change nothing: `status`, `sql`, `verify`, `quarantine list|show`."""
+"""Commands that look and change nothing: `status`, `sql`, `verify`, `quarantine`."""
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from assets.workspace import Workspace
+    from ssp_pipeline.settings import Settings
+    from warehouse.verify import Verification
+
+_FORMS = ("table", "csv", "json", "parquet", "xlsx")
 
 
 def _print_json(rows: Any) -> None:
@@ -13,15 +21,15 @@ def _print_json(rows: Any) -> None:
     print(orjson.dumps(rows, default=str, option=orjson.OPT_INDENT_2).decode())
 
 
-def _table(rows: list[dict[str, Any]], title: str = "") -> None:
+def _table(rows: list[dict[str, Any]], nothing: str = "tidak ada") -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     if not rows:
-        console.print(f"{title}: tidak ada" if title else "tidak ada")
+        console.print(nothing)
         return
-    table = Table(title=title or None, header_style="bold", pad_edge=False)
+    table = Table(header_style="bold", pad_edge=False)
     for name in rows[0]:
         table.add_column(name)
     for row in rows:
@@ -29,100 +37,117 @@ def _table(rows: list[dict[str, Any]], title: str = "") -> None:
     console.print(table)
 
 
+@contextmanager
+def _looking() -> "Iterator[tuple[Settings, Workspace]]":
+    """A workspace whose lake is open for reading: nobody waits for us, and we wait for no writer.
+
+    Raises ClickException when there is no lake yet or it cannot be opened.
+    """
+    from ssp_pipeline import app
+    from ssp_pipeline.settings import load_settings
+    from warehouse.duck import LakeUnreachable
+    from warehouse.lake import Lake
+
+    settings = load_settings()
+    kind, _, where = settings.catalog.partition(":")
+    if kind == "sqlite" and not Path(where).exists():
+        raise click.ClickException("there is no lake yet; `ssp run` makes one")
+    workspace = app.open_workspace(settings)
+    workspace.lake = Lake(workspace.lake_config, read_only=True)
+    try:
+        yield settings, workspace
+    except LakeUnreachable as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        workspace.close()
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status(as_json: bool) -> int:
-    """Newest state of every dataset: partition, age against its promise, quarantine, last failure."""
-    from assets.timeliness import expected_newest
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
+    """Newest state of every dataset: partition, age against its promise, quarantine, what needs attention."""
+    from assets.state import dataset_rows, snapshot_line
 
-    settings = load_settings()
-    workspace = app.open_workspace(settings)
-    found = workspace.lake.query(
-        "SELECT dataset, max(partisi) FILTER (status IN ('diterima', 'kosong')) AS terbaru, "
-        "max(selesai) FILTER (status IN ('diterima', 'kosong', 'tidak_berubah')) AS berhasil, "
-        "arg_max(status, selesai) AS status, arg_max(alasan, selesai) AS alasan, "
-        "arg_max(asal, selesai) FILTER (asal <> '') AS asal FROM lake.ops.hasil GROUP BY 1"
-    )
-    states = {row["dataset"]: row for row in found.iter_rows(named=True)}
-    rows = []
-    for contract in workspace.registry.contracts:
-        state = states.get(contract.id, {})
-        expected = expected_newest(contract, settings.today)
-        newest = state.get("terbaru")
-        late = newest is None or (expected is not None and newest < expected)
-        done = state.get("berhasil")
-        rows.append(
-            {
-                "dataset": contract.id,
-                "terbaru": newest or "belum ada",
-                "diharapkan": expected or "",
-                "ketepatan": "terlambat" if late else "tepat",
-                "status": state.get("status", "belum dijalankan"),
-                "asal": state.get("asal") or "",
-                "terakhir_berhasil": done.isoformat(timespec="minutes") if done else "",
-                "alasan": (state.get("alasan") or "")[:80],
-            }
-        )
-    workspace.close()
-    if as_json:
-        _print_json(rows)
-    else:
-        _table(rows)
+    with _looking() as (settings, workspace):
+        rows = dataset_rows(workspace)
+        if as_json:
+            _print_json(rows)
+        else:
+            _table(rows)
+            click.echo(snapshot_line(settings.snapshots))
     return 0
 
 
 @click.command()
-@click.argument("query")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="File to write (needed for Parquet).")
+@click.argument("query", required=False)
+@click.option("--format", "form", type=click.Choice(_FORMS), help="Default: by the ending of --output, else a table.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to this file.")
 @click.option("--version", "version", help="A snapshot other than the newest, for example v000007.")
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
-def sql(query: str, form: str, output: str | None, version: str | None, as_json: bool) -> int:
-    """Run one SELECT on the analysts' snapshot. The snapshot is read only and has no private column."""
+@click.option(
+    "--export", type=click.Path(dir_okay=False, path_type=Path), help="Copy the whole snapshot to one DuckDB file."
+)
+def sql(
+    query: str | None, form: str | None, output: Path | None, version: str | None, as_json: bool, export: Path | None
+) -> int:
+    """Run one SELECT on the analysts' snapshot; "-" reads it from standard input.
+
+    The snapshot is read only and has no private column; the query reaches nothing else. Text stays text in every
+    format. Exit code 2 when the query cannot be run.
+    """
+    import sys
+
     import duckdb
 
     from ssp_pipeline.settings import load_settings
-    from warehouse.duck import bare
-    from warehouse.snapshot import latest
+    from warehouse import snapshot
+    from warehouse.snapshot_query import QueryError
 
     folder = load_settings().snapshots
-    path = folder / f"{version}.duckdb" if version else latest(folder)
-    if path is None or not path.is_file():
-        raise click.ClickException("there is no such snapshot yet; `ssp run` makes one")
-    con = bare({"access_mode": "READ_ONLY"}, str(path))
+    path = folder / f"{version}.duckdb" if version else snapshot.latest(folder)
+    if path is None or path not in snapshot.versions(folder):
+        known = ", ".join(p.stem for p in snapshot.versions(folder)) or "none yet; `ssp run` makes one"
+        raise click.ClickException(f"there is no snapshot {version or ''}; there are: {known}")
     try:
-        relation = con.sql(query)
-        if relation is None:
-            raise click.ClickException("give one query that returns rows")
-        _write(relation, "json" if as_json else form, output)
-    except duckdb.Error as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        con.close()
+        if export:
+            snapshot.export(path, export)
+            click.echo(f"{path.stem} -> {export}", err=True)
+            return 0
+        if not query:
+            raise click.UsageError("give a query, or --export FILE")
+        text = sys.stdin.read() if query == "-" else query
+        form = "json" if as_json else form or (output.suffix.lstrip(".").lower() if output else "table")
+        _answer(path, text, form if form in _FORMS else "table", output)
+    except (QueryError, FileExistsError, duckdb.Error) as error:
+        raise click.ClickException(str(error).splitlines()[0]) from None
     return 0
 
 
-def _write(relation: Any, form: str, output: str | None) -> None:
-    import polars as pl
+def _answer(path: Path, query: str, form: str, output: Path | None) -> None:
+    """Run the query and show or write its result. Raises QueryError."""
+    import shutil
+    import sys
+    import tempfile
 
-    if form == "table" and not output:
-        relation.show(max_rows=200, max_width=200)
-        return
-    frame = pl.from_arrow(relation.to_arrow_table())
-    assert isinstance(frame, pl.DataFrame)
-    if form == "parquet":
-        if not output:
-            raise click.ClickException("Parquet needs --output FILE")
-        frame.write_parquet(output)
-    elif form == "json":
-        import orjson
+    from warehouse.snapshot_query import opened, save, show
 
-        text = orjson.dumps(frame.to_dicts(), default=str, option=orjson.OPT_INDENT_2) + b"\n"
-        Path(output).write_bytes(text) if output else sys.stdout.buffer.write(text)
-    else:
-        frame.write_csv(output or sys.stdout.buffer)
+    with opened(path) as con:
+        if form == "table" and output:
+            raise click.UsageError(f"which format is {output}? Give --format csv, json, parquet or xlsx")
+        if form == "table":
+            show(con, query)
+        elif output:
+            save(con, query, form, output)  # type: ignore[arg-type]
+        elif form in ("parquet", "xlsx"):
+            raise click.UsageError(f"{form} needs --output FILE")
+        else:
+            # Written elsewhere first: what stands on the standard output is a whole result.
+            with tempfile.TemporaryDirectory() as folder:
+                target = Path(folder) / "hasil"
+                save(con, query, form, target)  # type: ignore[arg-type]
+                with target.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
 
 
 @click.command()
@@ -138,44 +163,53 @@ def verify(dataset: tuple[str, ...], as_json: bool) -> int:
     from rich.console import Console
 
     from assets.reread import reread
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
     from warehouse.verify import verify as recount
 
-    settings = load_settings()
-    workspace = app.open_workspace(settings)
-    registry = workspace.registry
-    chosen = [registry.contract(d) for d in dataset] or list(registry.contracts)
-    console = Console(stderr=True, quiet=as_json)
-    with console.status("memeriksa") as spinner:
-        result = recount(
-            workspace.lake, workspace.archive, settings.snapshots, chosen, reread(workspace),
-            progress=lambda text: spinner.update(f"memeriksa {text}"),
-        )  # fmt: skip
-    workspace.close()
+    with _looking() as (settings, workspace):
+        registry = workspace.registry
+        chosen = [registry.contract(d) for d in dataset] or list(registry.contracts)
+        with Console(stderr=True, quiet=as_json).status("memeriksa") as spinner:
+            result = recount(
+                workspace.lake, workspace.archive, settings.snapshots, chosen, reread(workspace),
+                progress=lambda text: spinner.update(f"memeriksa {text}"),
+            )  # fmt: skip
     if as_json:
         _print_json(
-            {"lengkap": result.sound, "celah": result.all_gaps(), "partisi": [asdict(p) for p in result.partitions]}
+            {
+                "lengkap": result.sound,
+                "celah": result.all_gaps(),
+                "muatan": result.payloads,
+                "dimusnahkan": result.forgotten,
+                "berkas": result.files,
+                "partisi": [asdict(p) for p in result.partitions],
+            }
         )
-        return 0 if result.sound else 4
+    else:
+        _show_counts(result, [c.id for c in chosen])
+    return 0 if result.sound else 4
+
+
+def _show_counts(result: "Verification", datasets: list[str]) -> None:
     rows = []
-    for contract in chosen:
-        own = [p for p in result.partitions if p.dataset == contract.id]
+    for dataset in datasets:
+        own = [p for p in result.partitions if p.dataset == dataset]
         if own:
+            shown = [p.cuplikan for p in own if p.cuplikan is not None]
             rows.append(
                 {
-                    "dataset": contract.id,
+                    "dataset": dataset,
                     "partisi": len(own),
                     "dibaca": sum(p.dibaca for p in own),
                     "diterima": sum(p.diterima for p in own),
                     "karantina": sum(p.dikarantina for p in own),
+                    "diganti": sum(p.diganti for p in own),
                     "lake": sum(p.lake for p in own),
-                    "cuplikan": sum(p.cuplikan or 0 for p in own) if any(p.cuplikan is not None for p in own) else "-",
+                    "cuplikan": sum(shown) if shown else "-",
                     "dimusnahkan": sum(p.forgotten for p in own),
                     "celah": sum(len(p.gaps) for p in own),
                 }
             )
-    _table(rows)
+    _table(rows, "belum ada partisi yang diterima")
     for gap in result.all_gaps():
         click.echo(f"celah: {gap}")
     verdict = "semua cocok" if result.sound else f"{len(result.all_gaps())} celah"
@@ -183,7 +217,6 @@ def verify(dataset: tuple[str, ...], as_json: bool) -> int:
         f"{result.payloads} muatan di arsip ({result.forgotten} dimusnahkan sesuai retensi), "
         f"{result.files} berkas Parquet diperiksa: {verdict}"
     )
-    return 0 if result.sound else 4
 
 
 @click.group()
@@ -196,12 +229,11 @@ def quarantine() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def quarantine_list(dataset: str | None, as_json: bool) -> int:
     """Count of quarantined rows by dataset, partition and reason, newest partition first."""
-    rows = _quarantine(
-        "SELECT dataset, partisi, alasan, count(*) AS baris, any_value(muatan)[:12] AS contoh_muatan "
-        "FROM q WHERE (? IS NULL OR dataset = ?) GROUP BY ALL ORDER BY partisi DESC, dataset, alasan",
-        [dataset, dataset],
-    )
-    _print_json(rows) if as_json else _table(rows)
+    from assets.state import quarantine_counts
+
+    with _looking() as (_, workspace):
+        rows = quarantine_counts(workspace, dataset)
+    _print_json(rows) if as_json else _table(rows, "tidak ada baris di karantina")
     return 0
 
 
@@ -212,45 +244,29 @@ def quarantine_list(dataset: str | None, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def quarantine_show(dataset: str, partition: str | None, limit: int, as_json: bool) -> int:
     """The quarantined rows of a dataset; private columns are masked."""
-    rows = _quarantine(
-        "SELECT partisi, alasan, kolom, rincian, isi, muatan, baris, waktu FROM q "
-        "WHERE dataset = ? AND (? IS NULL OR partisi = ?) ORDER BY partisi DESC, muatan, baris LIMIT ?",
-        [dataset, partition, partition, limit],
-    )
-    _print_json(rows) if as_json else _table(rows)
+    from assets.state import quarantined_rows
+
+    with _looking() as (_, workspace):
+        rows = quarantined_rows(workspace, dataset, partition).head(limit).to_dicts()
+    _print_json(rows) if as_json else _table(rows, "tidak ada baris di karantina")
     return 0
 
 
 @quarantine.command("replay")
 @click.argument("dataset")
 @click.option("--partition", help="Only this partition.")
-def quarantine_replay(dataset: str, partition: str | None) -> int:
-    """Read the payloads of quarantined rows again, after the parser, the contract or a reference was mended."""
-    from ssp_pipeline.cli.care import replay_partitions
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def quarantine_replay(dataset: str, partition: str | None, as_json: bool) -> int:
+    """Read the payloads of quarantined rows again, after the parser, the contract or a reference was mended.
 
-    found = _quarantine(
-        "SELECT DISTINCT partisi FROM q WHERE dataset = ? AND (? IS NULL OR partisi = ?)",
-        [dataset, partition, partition],
-    )
-    keys = sorted(row["partisi"] for row in found)
-    if not keys:
-        click.echo("tidak ada baris di karantina")
+    Exit code 3 when some partitions were not accepted; their old versions stay.
+    """
+    from assets.state import quarantined_rows
+    from ssp_pipeline.cli.care import replay_payloads
+
+    with _looking() as (_, workspace):
+        payloads = sorted(set(quarantined_rows(workspace, dataset, partition)["muatan"]))
+    if not payloads:
+        _print_json([]) if as_json else click.echo("tidak ada baris di karantina")
         return 0
-    return replay_partitions(dataset, keys)
-
-
-def _quarantine(query: str, params: list[Any]) -> list[dict[str, Any]]:
-    """Rows of the current quarantine: those set aside by the newest outcome of each partition."""
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
-
-    workspace = app.open_workspace(load_settings())
-    current = (
-        "WITH newest AS (SELECT dataset, partisi, run_id FROM lake.ops.hasil WHERE dikarantina > 0 OR "
-        "status = 'diterima' QUALIFY row_number() OVER (PARTITION BY dataset, partisi "
-        "ORDER BY (status <> 'tidak_berubah') DESC, selesai DESC) = 1), "
-        "q AS (SELECT b.* FROM lake.quarantine.baris b JOIN newest USING (dataset, partisi, run_id)) "
-    )
-    rows = workspace.lake.query(current + query, params).to_dicts()
-    workspace.close()
-    return rows
+    return replay_payloads(dataset, payloads, as_json)

@@ -36,7 +36,7 @@ SSP = str(Path(sys.executable).with_name("ssp"))
 
 
 @cache
-def _checker() -> Checker:
+def shared_checker() -> Checker:
     """The checks, in one process for all tests: it needs seconds to start."""
     checker = Checker()
     atexit.register(checker.close)
@@ -67,11 +67,11 @@ class Small:
     @contextlib.contextmanager
     def open(self, *, sandbox_url: str = "", run_id: str | None = None) -> Iterator[Workspace]:
         workspace = app.open_workspace(self.settings, sandbox_url=sandbox_url, run_id=run_id)
-        workspace.checker = _checker()
+        workspace.__dict__["checker"] = shared_checker()
         try:
             yield workspace
         finally:
-            del workspace.checker
+            del workspace.__dict__["checker"]
             workspace.close()
 
     def copy(self, home: Path) -> "Small":

@@ -115,7 +115,7 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_no_python_file_has_more_than_400_lines() -> None:
     lines = {name: len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in tracked("*.py")}
-    assert {name for name, count in lines.items() if count > 400} == LONG_FILES
+    assert {name for name, count in lines.items() if count > 400} <= LONG_FILES
 
 
 def test_only_the_application_reads_the_environment() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from assets.workspace import Workspace
 from ssp_pipeline import cli
+from tests.support.kantor import DATASET, deliver, write_office
 from tests.support.workspace import ROOT, SSP, Small, give_out, pull, shared_checker
 from warehouse import snapshot
 
@@ -269,71 +270,26 @@ def test_quarantine_shows_the_rows_with_reasons_and_no_private_value(ssp: Ssp, s
 
 # --- replay, forget, maintain
 
-SETORAN = """
-apiVersion: v3.1.0
-kind: DataContract
-id: kantor.setoran
-name: Setoran harian
-version: 1.0.0
-status: active
-domain: uji
-description: {purpose: uji, limitations: "", usage: ""}
-team: {name: Kantor Uji, members: [{username: uji@example.invalid, role: pemilik}]}
-slaProperties:
-  - {property: latency, value: 1, unit: d}
-  - {property: frequency, value: 1, unit: d}
-  - {property: retention, value: 1, unit: y}
-customProperties:
-  - {property: partisi, value: harian}
-  - {property: mode, value: berkas}
-  - {property: jadwal, value: "0 6 * * *"}
-  - {property: ambang_karantina, value: 0.5}
-  - {property: berkas, value: {pola: "*.csv", format: csv, pemisah: ",", judul: {baris: 1}, slot: [kode]}}
-schema:
-  - name: kantor__setoran
-    description: Setoran
-    dataGranularityDescription: Satu baris per tanggal dan kode
-    properties:
-      - {name: tanggal, logicalType: date, required: true, primaryKey: true, primaryKeyPosition: 1, partitioned: true,
-         partitionKeyPosition: 1, classification: public, description: Tanggal,
-         customProperties: [{property: format, value: [iso]}]}
-      - {name: kode, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2,
-         classification: public, description: Kode}
-      - {name: nilai, logicalType: number, physicalType: "DECIMAL(18,2)", classification: public, description: Nilai}
-    quality:
-      - {name: nilai_wajar, type: custom, engine: greatExpectations, severity: error, dimension: validity,
-         description: Nilai wajar, implementation: {type: expect_column_values_to_be_between,
-         kwargs: {column: nilai, min_value: 0, max_value: BATAS}}}
-"""
-
 
 @pytest.fixture
 def office(own: Small, tmp_path: Path) -> tuple[Small, Path]:
     """An office whose contract is too strict: of its four rows one is in quarantine."""
-    folder = tmp_path / "instansi" / "kantor"
-    folder.mkdir(parents=True)
-    (folder / "agency.yaml").write_text(
-        "{kode: kantor, nama: Kantor Uji, instansi: Kantor Uji, opd: Kantor Uji, url: '', laju: 1, secrets: []}"
-    )
-    contract = folder / "setoran.odcs.yaml"
-    contract.write_text(SETORAN.replace("BATAS", "3500"))
-    small = Small(own.home, {"SSP_CONNECTORS": str(folder.parent)})
-    inbox = small.home / "inbox" / "kantor" / "tiruan"
-    inbox.mkdir(parents=True)
-    lines = ["tanggal,kode,nilai", *(f"2026-11-02,12.{n}0,{n}000" for n in range(1, 5))]
-    (inbox / "setoran.csv").write_text("\n".join(lines) + "\n")
+    folder = tmp_path / "instansi"
+    write_office(folder, 3500)
+    small = Small(own.home, {"SSP_CONNECTORS": str(folder)})
+    deliver(small, [f"2026-11-02,12.{n}0,{n}000" for n in range(1, 5)])
     with small.open() as workspace:
         days = small.settings.today.replace(day=1), small.settings.today
-        pull(workspace, [workspace.registry.contract("kantor.setoran")], *days)
+        pull(workspace, [workspace.registry.contract(DATASET)], *days)
         give_out(workspace)
-    return small, contract
+    return small, folder
 
 
 def test_quarantine_replay_takes_the_rows_in_once_the_contract_is_mended(ssp: Ssp, office: tuple[Small, Path]) -> None:
-    small, contract = office
+    small, folder = office
     [row] = answered(ssp(small, "quarantine", "show", "kantor.setoran", "--json"))
     assert (row["alasan"], orjson.loads(row["isi"])["nilai"]) == ("nilai_wajar", "4000.00")
-    contract.write_text(SETORAN.replace("BATAS", "9000"))
+    write_office(folder, 9000)
     code, out, _ = ssp(small, "quarantine", "replay", "kantor.setoran")
     assert (code, out) == (0, "kantor.setoran: 1 diterima\n")
     assert answered(ssp(small, "quarantine", "list", "--dataset", "kantor.setoran", "--json")) == []

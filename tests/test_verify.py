@@ -17,6 +17,7 @@ from connectors.api import Feed, Payload, Window
 from connectors.contract import Contract
 from connectors.manifest import Entry
 from ssp_pipeline import app
+from tests.support.kantor import DATASET, deliver, write_office
 from tests.support.workspace import TODAY, Small, build, pull
 from warehouse import snapshot
 from warehouse.verify import PartitionCount, Verification, verify
@@ -355,20 +356,12 @@ def test_a_snapshot_that_is_behind_or_damaged(opened: Workspace) -> None:
 
 def test_rows_of_no_known_partition_are_counted(tmp_path: Path, base: Small) -> None:
     """A file whose rows have no date that can be read: they are in quarantine, and missed when they are gone."""
-    roots = tmp_path / "instansi"
-    (roots / "kantor").mkdir(parents=True)
-    (roots / "kantor" / "agency.yaml").write_text(
-        "{kode: kantor, nama: Kantor Uji, instansi: Kantor Uji, opd: Kantor Uji, url: '', laju: 1, secrets: []}"
-    )
-    (roots / "kantor" / "setoran.odcs.yaml").write_text(SETORAN)
+    write_office(tmp_path / "instansi")
     small = base.copy(tmp_path / "rumah")
-    small.extra["SSP_CONNECTORS"] = str(roots)
-    inbox = small.home / "inbox" / "kantor" / "tiruan"
-    inbox.mkdir(parents=True)
-    rows = [f"2026-11-0{n},12.{n}0,{n}000" for n in range(1, 9)]
-    (inbox / "setoran.csv").write_text("\n".join(["tanggal,kode,nilai", *rows, "kemarin,12.10,5"]) + "\n")
+    small.extra["SSP_CONNECTORS"] = str(tmp_path / "instansi")
+    deliver(small, [*(f"2026-11-0{n},12.{n}0,{n}000" for n in range(1, 9)), "kemarin,12.10,5"])
     with small.open() as workspace:
-        contract = workspace.registry.contract("kantor.setoran")
+        contract = workspace.registry.contract(DATASET)
         outcomes = pull(workspace, [contract], date(2026, 11, 1), date(2026, 11, 20))
         publish(workspace)
         assert sum(o.diterima for o in outcomes) == 8, outcomes
@@ -377,48 +370,3 @@ def test_rows_of_no_known_partition_are_counted(tmp_path: Path, base: Small) -> 
         assert held["partisi"].str.starts_with("?").to_list() == [True]
         change(workspace, f"DELETE FROM lake.quarantine.baris WHERE dataset = '{contract.id}'")
         expect(gap_of(workspace, contract.id), "1 baris tanpa partisi yang dikenal tidak ada di karantina")
-
-
-SETORAN = """
-apiVersion: v3.1.0
-kind: DataContract
-id: kantor.setoran
-name: Setoran harian
-version: 1.0.0
-status: active
-domain: uji
-description: {purpose: uji, limitations: "", usage: ""}
-team: {name: Kantor Uji, members: [{username: uji@example.invalid, role: pemilik}]}
-slaProperties:
-  - {property: latency, value: 1, unit: d}
-  - {property: frequency, value: 1, unit: d}
-  - {property: retention, value: 1, unit: y}
-customProperties:
-  - {property: partisi, value: harian}
-  - {property: mode, value: berkas}
-  - {property: jadwal, value: "0 6 * * *"}
-  - {property: ambang_karantina, value: 0.5}
-  - {property: berkas, value: {pola: "*.csv", format: csv, pemisah: ",", judul: {baris: 1}, slot: [kode]}}
-schema:
-  - name: kantor__setoran
-    description: Setoran
-    dataGranularityDescription: Satu baris per tanggal dan kode
-    properties:
-      - name: tanggal
-        logicalType: date
-        required: true
-        primaryKey: true
-        primaryKeyPosition: 1
-        partitioned: true
-        partitionKeyPosition: 1
-        classification: public
-        description: Tanggal
-        customProperties: [{property: format, value: [iso]}]
-      - {name: kode, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2,
-         classification: public, description: Kode}
-      - name: nilai
-        logicalType: number
-        physicalType: DECIMAL(18,2)
-        classification: public
-        description: Nilai
-"""

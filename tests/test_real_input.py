@@ -1,5 +1,7 @@
-"""Real series through the whole job: `ssp run --replay` of nearly four years of PIHPS and the cameras of Medan, held
-against figures that other code computes straight from the files."""
+"""Real series through the whole job: `ssp run --replay` of nearly four years of PIHPS and the cameras of Medan.
+
+What it loads is held against figures that other code computes straight from the files.
+"""
 
 import json
 import os

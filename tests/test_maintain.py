@@ -73,6 +73,25 @@ def test_hundreds_of_small_files_become_few_and_every_row_stays(tiny: TinyLake) 
     assert prices(tiny) == [(40, 6)]
 
 
+def test_days_of_a_month_come_together_and_replaced_days_leave_no_delete_files(tiny: TinyLake) -> None:
+    days = [date(2026, 10, 20) + timedelta(days=n) for n in range(20)]  # twelve days of October, eight of November
+    for number, day in enumerate(days, 1):
+        tiny.put(tiny.harga, [day], number)
+    count = "SELECT count(*) AS n FROM __ducklake_metadata_lake.ducklake_{}_file WHERE end_snapshot IS NULL"
+    price = "SELECT tanggal, max(harga)::INT AS h, count(*) AS n FROM lake.source.uji__harga GROUP BY 1 ORDER BY 1"
+    wanted = [(day, number, 2) for number, day in enumerate(days, 1)]
+    assert care(tiny).merged >= 20
+    assert tiny.lake.query(price).rows() == wanted
+    for number, day in enumerate(days[:9], 1):
+        tiny.put(tiny.harga, [day], 99)
+        tiny.put(tiny.harga, [day], number)
+    assert tiny.lake.query(count.format("delete"))["n"][0] > 0
+    assert care(tiny).merged > 8
+    assert tiny.lake.query(count.format("delete"))["n"][0] == 0
+    assert len(files(tiny, "source/uji__harga")) == 2
+    assert tiny.lake.query(price).rows() == wanted
+
+
 def test_nothing_is_removed_before_its_day(tiny: TinyLake) -> None:
     history(tiny, 5)
     before = files(tiny)

@@ -12,7 +12,7 @@ the ordinary way gave 0 wrong reads of 4,400.
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from connectors.crashpoint import crashpoint
 from connectors.durable import make_dirs, write_file
 from warehouse import snapshot
 from warehouse.duck import LAKE, ident, qualified
-from warehouse.lake import Lake
+from warehouse.lake import Lake, Shape
 from warehouse.transaction import Transaction
 
 ORPHAN_AGE = timedelta(days=1)
@@ -128,39 +128,49 @@ def maintain(
 
 
 _CROWDED = f"""
-SELECT s.schema_name || '.' || t.table_name AS tabel, v.partition_value AS nilai, count(*) AS berkas
+WITH nilai AS (
+    SELECT table_id, data_file_id, list(partition_value ORDER BY partition_key_index) AS nilai
+    FROM __ducklake_metadata_{LAKE}.ducklake_file_partition_value GROUP BY ALL
+), hapus AS (
+    SELECT data_file_id, count(*) AS berkas FROM __ducklake_metadata_{LAKE}.ducklake_delete_file
+    WHERE end_snapshot IS NULL GROUP BY ALL
+)
+SELECT s.schema_name || '.' || t.table_name AS tabel, n.nilai, count(*) + coalesce(sum(h.berkas), 0) AS berkas
 FROM __ducklake_metadata_{LAKE}.ducklake_data_file f
 JOIN __ducklake_metadata_{LAKE}.ducklake_table t ON t.table_id = f.table_id AND t.end_snapshot IS NULL
 JOIN __ducklake_metadata_{LAKE}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
-LEFT JOIN __ducklake_metadata_{LAKE}.ducklake_file_partition_value v
-    ON v.data_file_id = f.data_file_id AND v.table_id = f.table_id
+LEFT JOIN nilai n ON n.data_file_id = f.data_file_id AND n.table_id = f.table_id
+LEFT JOIN hapus h ON h.data_file_id = f.data_file_id
 WHERE f.end_snapshot IS NULL
-GROUP BY ALL HAVING count(*) >= {CROWD} AND sum(f.file_size_bytes) < {MERGED_BYTES}
+GROUP BY ALL HAVING berkas >= {CROWD} AND sum(f.file_size_bytes) < {MERGED_BYTES}
 ORDER BY ALL
 """
 
 
 def _merge(lake: Lake) -> int:
-    """Write the crowded partitions of each table anew, a table in one transaction. Gives the number of files."""
-    crowded: dict[str, list[str | None]] = {}
+    """Write the crowded partitions anew, each in one transaction. Gives the number of files that they had."""
     files = 0
-    for table, value, count in lake.query(_CROWDED).iter_rows():
-        crowded.setdefault(table, []).append(value)
-        files += count
-    for table, values in crowded.items():
-        shape = lake.shapes()[table]
-        column = None if None in values else shape.partition
-        keys: list[Any] = [] if column is None else list(values)
-        if column and shape.columns[column] == "DATE":
-            keys = [date.fromisoformat(key) for key in keys]
-        lake.transaction(partial(_rewrite, table, column, keys), message=f"pemeliharaan: {table} dirapatkan")
+    for table, values, count in lake.query(_CROWDED).iter_rows():
+        where, params = _condition(lake.shapes()[table], values)
+        lake.transaction(partial(_rewrite, table, where, params), message=f"pemeliharaan: {table} dirapatkan")
+        files += int(count)
     return files
 
 
-def _rewrite(table: str, column: str | None, keys: Sequence[Any], tx: Transaction) -> None:
-    where = f"WHERE {ident(column)} IN ({', '.join('?' for _ in keys)})" if column else ""
-    tx.con.execute(f"CREATE OR REPLACE TEMP TABLE _rapat AS SELECT * FROM {qualified(table)} {where}", list(keys))
-    tx.replace(table, column, keys, "SELECT * FROM _rapat")
+def _condition(shape: Shape, values: Sequence[str] | None) -> tuple[str, list[str]]:
+    """The rows of one partition. Files of a dated table lie by year and month."""
+    if shape.partition is None or values is None:
+        return "true", []
+    column = ident(shape.partition)
+    if len(values) == 2:
+        return f"year({column}) = ?::INT AND month({column}) = ?::INT", list(values)
+    return f"{column} = ?::{shape.columns[shape.partition]}", list(values)
+
+
+def _rewrite(table: str, where: str, params: Sequence[str], tx: Transaction) -> None:
+    tx.con.execute(f"CREATE OR REPLACE TEMP TABLE _rapat AS SELECT * FROM {qualified(table)} WHERE {where}", params)
+    tx.con.execute(f"DELETE FROM {qualified(table)} WHERE {where}", params)
+    tx.replace(table, "", [], "SELECT * FROM _rapat")  # no further rows are deleted
     tx.con.execute("DROP TABLE _rapat")
 
 

@@ -12,14 +12,13 @@ from typing import Any
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from warehouse.build import Builder
-from warehouse.duck import LAKE, bare, ident, literal
+from warehouse.duck import bare, ident, literal
 from warehouse.lake import Lake
 from warehouse.modelling import Model
 
 Facts = dict[str, Any]
 """Of one part: `baris` (rows), `awal` and `akhir` (first and last partition, null without one), `asal` (origins)."""
 
-_GIVEN_OUT = ("source", "core", "dashboard", "open_data")
 _INFO = """
 CREATE TABLE cuplikan.versi (versi VARCHAR, dibuat TIMESTAMPTZ, lake BIGINT, digest VARCHAR);
 CREATE TABLE cuplikan.info (
@@ -95,14 +94,7 @@ class Table:
 
 def find_tables(lake: Lake, builder: Builder, contracts: Sequence[Contract], models: Sequence[Model]) -> list[Table]:
     """Tables of the lake to give out, with those of their columns that no contract or model keeps private."""
-    types: dict[str, dict[str, str]] = {}
-    rows = lake.query(
-        "SELECT table_schema || '.' || table_name, column_name, data_type FROM information_schema.columns "
-        "WHERE table_catalog = ? AND list_contains(?, table_schema) ORDER BY ordinal_position",
-        [LAKE, list(_GIVEN_OUT)],
-    )
-    for table, column, sql_type in rows.iter_rows():
-        types.setdefault(table, {})[column] = sql_type
+    types = {table: shape.columns for table, shape in lake.shapes(fresh=True).items()}
     by_name = {m.table: m for m in models}
     agency = {f"source.{c.table}": c.agency for c in contracts}
     found = [_source_table(c, types.get(f"source.{c.table}", {}), builder) for c in contracts]

@@ -165,12 +165,8 @@ def _expectation(raw: dict[str, Any], where: str, problems: list[Fault]) -> Expe
     )
 
 
-def _parse(path: Path, document: Any, text: bytes) -> tuple[Contract | None, list[Fault]]:
-    from open_data_contract_standard.model import OpenDataContractStandard
-
-    if not isinstance(document, dict):
-        return None, [("(file)", "is not a mapping")]
-    document, problems = odcs_faults(OpenDataContractStandard, document)
+def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fault]) -> Contract | None:
+    """The contract of a document whose values have the types of ODCS; its faults are added to `problems`."""
     agency, dataset = path.parent.name, path.name.removesuffix(".odcs.yaml")
     for part, name in (("folder", agency), ("file", dataset)):
         if not _NAME.fullmatch(name):
@@ -197,7 +193,7 @@ def _parse(path: Path, document: Any, text: bytes) -> tuple[Contract | None, lis
     if len(partitioned) > 1:
         problems.append(("schema.properties", "only one column may be partitioned"))
     if ext is None:
-        return None, problems
+        return None
     sla = {p.get("property"): p for p in document.get("slaProperties") or ()}
     description = document.get("description") or {}
     team = document.get("team") or {}
@@ -223,7 +219,7 @@ def _parse(path: Path, document: Any, text: bytes) -> tuple[Contract | None, lis
         path=path,
     )
     problems.extend(faults_of(contract))
-    return contract, problems
+    return contract
 
 
 def _in_order(keyed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -245,16 +241,19 @@ def _read(path: Path) -> tuple[bytes, Any, list[Fault]]:
 
 
 def _load(path: Path, *, finished: bool = False) -> tuple[Contract | None, list[Problem]]:
-    name = f"{path.parent.name}/{path.name}"
+    from open_data_contract_standard.model import OpenDataContractStandard
+
     text, document, problems = _read(path)
     contract = None
-    if text:
-        contract, found = _parse(path, document, text)
+    if isinstance(document, dict):
+        document, found = odcs_faults(OpenDataContractStandard, document)
         problems += found
-        if finished and isinstance(document, dict):
+        contract = _parse(path, document, text, problems)
+        if finished:
             problems += unfinished(document, contract)
     elif not problems:
-        problems = [("(file)", "is empty")]
+        problems = [("(file)", "is not a mapping")]
+    name = f"{path.parent.name}/{path.name}"
     return contract, [Problem(name, key, reason) for key, reason in problems]
 
 

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 Locale = Literal["polos", "ribuan_koma", "ribuan_titik"]
 CodeSystem = Literal["bps", "kemendagri", "pihps", "panel_harga", "sp2kp", "lokal"]
@@ -25,6 +25,18 @@ SINGLE_PARTITION = "semua"
 """Key of the only partition of a dataset whose grain is `tunggal`."""
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,88 +44,91 @@ class _Strict(BaseModel):
 class RowLayout(_Strict):
     """Where rows stand in a JSON body and which of its keys may be kept (the allow-list)."""
 
-    di: tuple[str, ...] = ("data",)
-    amplop: tuple[str, ...] = ()
-    bidang_lain: tuple[str, ...] = ()
-    pola: tuple[str, ...] = ()
-
-    @field_validator("pola")
-    @classmethod
-    def _compiles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
-            re.compile(pattern)
-        return value
+    di: tuple[str, ...] = Field(("data",), description="Keys that lead from the top to the rows; [] for a bare array.")
+    amplop: tuple[str, ...] = Field((), description="Allowed keys around the rows; a nested one as a dotted path.")
+    bidang_lain: tuple[str, ...] = Field((), description="Allowed keys of a row that are no column.")
+    pola: tuple[Pattern, ...] = Field((), description="Regular expressions of further allowed keys of a row.")
 
 
 class HeaderLayout(_Strict):
     """Where the header of a table file stands: a row number from 1, or the text of one of its cells."""
 
-    baris: int | None = None
-    cari: str | None = None
-    tinggi: int = Field(default=1, ge=1, le=5)
+    baris: int | None = Field(None, ge=1, description="Number of the header's first row, from 1.")
+    cari: str | None = Field(None, description="Text of a cell of the header, looked for in the first 30 rows.")
+    tinggi: int = Field(1, ge=1, le=5, description="Rows of the header; merged cells are filled and joined by ' / '.")
 
 
 class Unpivot(_Strict):
     """Columns whose header matches `pola` become rows: the header goes to `kolom_nama`, the cell to `kolom_nilai`."""
 
-    kolom_nama: str
-    kolom_nilai: str
-    pola: str
+    kolom_nama: str = Field(description="Column that gets the header's text.")
+    kolom_nilai: str = Field(description="Column that gets the cell.")
+    pola: Pattern = Field(description="Regular expression of the headers that are turned.")
 
 
 class CellValue(_Strict):
     """A value that stands once in the file, read from one cell, optionally the first group of a regex."""
 
-    sel: str = Field(pattern=r"^[A-Z]{1,3}[1-9]\d*$")
-    regex: str | None = None
+    sel: str = Field(pattern=r"^[A-Z]{1,3}[1-9]\d*$", description="The cell, as in a spreadsheet: B2.")
+    regex: Pattern | None = Field(None, description="Regular expression whose first group is the value.")
 
 
 class FileLayout(_Strict):
     """Layout of a table file of the inbox (`mode: berkas`) or of a reference file (`mode: acuan`)."""
 
-    berkas: str | None = None
-    pola: str | None = None
-    format: Literal["xlsx", "csv"] = "csv"
-    lembar: int | str = 0
-    encoding: str = "utf-8-sig"
-    pemisah: str = ","
-    judul: HeaderLayout = HeaderLayout(baris=1)
-    berhenti: tuple[str, ...] = ()
-    total: str | None = None
-    lebur: Unpivot | None = None
-    isi_dari: dict[str, CellValue] = Field(default_factory=dict)
-    isi_tetap: dict[str, str] = Field(default_factory=dict)
-    slot: tuple[str, ...] = ()
+    berkas: str | None = Field(None, description="acuan: the file, relative to the agency's folder.")
+    pola: str | None = Field(None, description="berkas: names of the inbox files that are meant, as *.xlsx.")
+    format: Literal["xlsx", "csv"] = Field("csv", description="Format of the file.")
+    lembar: int | str = Field(0, description="Sheet by number from 0 or by name.")
+    encoding: str = Field("utf-8-sig", description="Encoding of a CSV file, for example cp1252.")
+    pemisah: str = Field(",", min_length=1, max_length=1, description="Separator of a CSV file.")
+    judul: HeaderLayout = Field(HeaderLayout(baris=1), description="Where the header stands.")
+    berhenti: tuple[Pattern, ...] = Field((), description="Texts of a row's first filled cell at which the data ends.")
+    total: Pattern | None = Field(None, description="Text of the totals row, whose numbers must equal the sums.")
+    lebur: Unpivot | None = Field(None, description="Columns that are turned into rows.")
+    isi_dari: dict[str, CellValue] = Field({}, description="Columns whose value stands once in the file.")
+    isi_tetap: dict[str, str] = Field({}, description="Columns with one fixed text.")
+    slot: tuple[str, ...] = Field((), description="Columns that name the unit which one file replaces in a partition.")
 
 
 class RowRule(_Strict):
     """A rule over one row in exact arithmetic: a DuckDB boolean expression; NULL counts as passed."""
 
-    nama: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    sql: str
-    keterangan: str
-    tingkat: Literal["karantina", "catat"] = "karantina"
+    nama: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the check.")
+    sql: str = Field(min_length=1, description="DuckDB boolean expression over the row's columns.")
+    keterangan: str = Field(min_length=1, description="What is told when a row fails.")
+    tingkat: Literal["karantina", "catat"] = Field("karantina", description="Set the row aside, or only note it.")
 
 
 class DatasetExtension(_Strict):
-    """Our `customProperties` of a contract. What ODCS has a field for is not repeated here."""
+    """Our `customProperties` of a contract: each key is one entry `{property: …, value: …}`.
 
-    partisi: Grain
-    mode: Mode
-    tarik_ulang_hari: int = Field(default=0, ge=0, le=366)
-    jendela_maks_hari: int = Field(default=31, ge=1, le=366)
-    hari_kerja: bool = False
-    boleh_kosong: bool = False
-    jadwal: str = "0 6 * * *"
-    baris: RowLayout = RowLayout()
-    berkas: FileLayout | None = None
-    profil: dict[str, str] = Field(default_factory=dict)
-    aturan_baris: tuple[RowRule, ...] = ()
-    ambang_karantina: float = Field(default=0.1, ge=0, le=1)
-    retensi_bulan: int | None = Field(default=None, ge=1)
-    lisensi: str | None = None
-    dasar_publikasi: str | None = None
-    topik: tuple[str, ...] = ()
+    What ODCS has a field for is not repeated here.
+    """
+
+    partisi: Grain = Field(description="Grain of the partition column; tunggal: one partition, replaced whole.")
+    mode: Mode = Field(
+        description="jendela: pulled by business dates. potret: the state of now, partition = day of the pull. "
+        "berkas: files of the inbox. acuan: a reference file in the agency's folder."
+    )
+    tarik_ulang_hari: int = Field(0, ge=0, le=366, description="Days before the newest that are pulled again.")
+    jendela_maks_hari: int = Field(31, ge=1, le=366, description="Longest window of one pull, which is all or nothing.")
+    hari_kerja: bool = Field(False, description="Only Monday to Friday bring data.")
+    boleh_kosong: bool = Field(False, description="An empty partition is a state, not an error.")
+    jadwal: str = Field("0 6 * * *", description="When it is pulled: five cron fields, in WIB.")
+    baris: RowLayout = Field(RowLayout(), description="Rows of a JSON body, and what of it may be kept.")
+    berkas: FileLayout | None = Field(None, description="Layout of the file, for berkas and acuan.")
+    profil: dict[str, str] = Field(
+        {},
+        description="Metrics of a partition: name → DuckDB aggregate. A metric `cakupan` says which of two pulls "
+        "covers more; without it rows are counted. Each metric m also gives m_terakhir and rasio_m.",
+    )
+    aturan_baris: tuple[RowRule, ...] = Field((), description="Rules over a row in exact arithmetic.")
+    ambang_karantina: float = Field(0.1, ge=0, le=1, description="A larger share in quarantine blocks the partition.")
+    retensi_bulan: int | None = Field(None, ge=1, description="Months until keys of private payloads are destroyed.")
+    lisensi: str | None = Field(None, description="Licence of the dataset, once it has one.")
+    dasar_publikasi: str | None = Field(None, description="Legal basis for publishing it.")
+    topik: tuple[str, ...] = Field((), description="Topics in the catalogue.")
 
     @field_validator("profil")
     @classmethod
@@ -125,20 +140,20 @@ class DatasetExtension(_Strict):
 
 
 class ColumnExtension(_Strict):
-    """Our `customProperties` of a column: how its text is read, its unit and its code system."""
+    """Our `customProperties` of a column: each key is one entry `{property: …, value: …}`."""
 
-    format: tuple[str, ...] = ()
-    lokal: Locale = "polos"
-    kosong: tuple[str, ...] = ()
-    nol_kosong: bool = False
-    satuan: str | None = None
-    sistem_kode: CodeSystem | None = None
-    nama_wilayah: str | None = None
-    acak: Literal["hmac"] | None = None
-    baku: Literal["nopol"] | None = None
-    turunan: bool = False
-    opsional: bool = False
-    huruf: Literal["asli", "besar", "kecil"] = "asli"
+    format: tuple[str, ...] = Field((), description="Formats of a date or an instant, tried in order.")
+    lokal: Locale = Field("polos", description="1234.5, 1,234.5 or 1.234,5.")
+    kosong: tuple[str, ...] = Field((), description="Texts that mean missing; null always does.")
+    nol_kosong: bool = Field(False, description="0 means missing.")
+    satuan: str | None = Field(None, description="Unit of the values.")
+    sistem_kode: CodeSystem | None = Field(None, description="System that a code belongs to; never guessed.")
+    nama_wilayah: str | None = Field(None, description="Column with the region's name, which must agree with the code.")
+    acak: Literal["hmac"] | None = Field(None, description="Private text that becomes a keyed hash of 32 hex digits.")
+    baku: Literal["nopol"] | None = Field(None, description="Way of writing before hashing: upper case, no blanks.")
+    turunan: bool = Field(False, description="Not on the wire: made by the feed's reader.")
+    opsional: bool = Field(False, description="Its key may be absent on the wire.")
+    huruf: Literal["asli", "besar", "kecil"] = Field("asli", description="Case that a text is brought to.")
 
 
 @dataclass(frozen=True)

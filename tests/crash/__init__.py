@@ -1,0 +1,1 @@
+"""`python -m tests.crash`: the real job is killed a hundred times and run again each time; nothing may be lost."""

@@ -197,3 +197,11 @@ def test_a_damaged_parquet_file_is_named_not_spread_and_healed_from_the_archive(
     assert home.rows(DATASET).height == 3 * 7
     assert home.rows(DATASET, other).equals(untouched)
     assert "1.110" in home.rows(DATASET, day)["kekeruhan_ntu"].cast(str).to_list()
+
+
+def test_a_lost_parquet_file_is_called_damage_and_not_a_full_disk(home: Place, fault: PutFault) -> None:
+    day = next(home.days)
+    assert home.one(DATASET, day).status == "diterima"
+    file_with(home, day).unlink()
+    fault("kode_sistem_lain", ASKED, arg={"bidang": "kekeruhan", "nilai": 1.11})
+    held("parquet_rusak", home.one(DATASET, day))

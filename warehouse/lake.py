@@ -35,7 +35,12 @@ _LINEAGE_COMMENTS = {
     "_asal": "Asal data: resmi, tiruan (instansi tiruan) atau ulangan (deret nyata yang diputar ulang)",
 }
 _CONFLICT = re.compile(r"Transaction conflict|database is locked|could not serialize", re.IGNORECASE)
-_STORAGE = re.compile(r"disk is full|No space left|disk I/O error|File too large|Disk quota", re.IGNORECASE)
+# DuckDB reports a full disk and a damaged file by the same class of error; only the text tells them apart.
+_STORAGE = re.compile(
+    r"disk is full|No space left|disk I/O error|File too large|Disk quota|Could not write|Permission denied"
+    r"|Read-only file system",
+    re.IGNORECASE,
+)
 
 
 class LakeSchemaError(RuntimeError):
@@ -139,7 +144,7 @@ class Lake:
                     if attempt < attempts and _CONFLICT.search(str(error)):
                         time.sleep(0.1 * attempt)
                         continue
-                    if isinstance(error, OSError | duckdb.IOException) or _STORAGE.search(str(error)):
+                    if isinstance(error, OSError) or _STORAGE.search(str(error)):
                         raise LakeWriteError(
                             f"the lake could not be written, the version before stays: {' '.join(str(error).split())} "
                             "(look at the free space and the rights of its data folder and its catalogue)"

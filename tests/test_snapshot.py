@@ -245,14 +245,16 @@ def test_a_reader_of_latest_sees_whole_versions_during_twenty_publishes(tiny: Ti
 
     thread = threading.Thread(target=poll)
     thread.start()
-    for price in range(1, 21):
-        tiny.put(tiny.harga, DAYS, price)
-        tiny.put(tiny.stok, DAYS, price, rows=1)
-        assert tiny.publish().created
-        if price % 5 == 0:
-            snapshot.prune(tiny.lake, tiny.snapshots, keep=3, keep_days=0)
-    stop.set()
-    thread.join(timeout=20)
+    try:
+        for price in range(1, 21):
+            tiny.put(tiny.harga, DAYS, price)
+            tiny.put(tiny.stok, DAYS, price, rows=1)
+            assert tiny.publish().created
+            if price % 5 == 0:
+                snapshot.prune(tiny.lake, tiny.snapshots, keep=3, keep_days=0)
+    finally:
+        stop.set()  # else a failure above would leave the reader polling, and the tests waiting for it, for ever
+        thread.join(timeout=20)
     assert wrong == []
     assert len(seen) > 3
 

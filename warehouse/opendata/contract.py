@@ -23,6 +23,7 @@ Origin = Literal["resmi", "tiruan", "ulangan"]
 Cadence = Literal["harian", "mingguan", "bulanan", "tahunan"]
 Division = Literal["tahun", "bulan", "semua"]
 LogicalType = Literal["string", "date", "timestamp", "integer", "number", "boolean"]
+IdentifierForm = Literal["nik", "nip", "npwp", "plat", "telepon", "surel", "rangka"]
 
 ORIGIN_COLUMN = "asal_data"
 """Every open dataset says for each row where it comes from."""
@@ -115,8 +116,12 @@ class OpenColumnExtension(_Strict):
     satuan: str | None = None
     judul_en: str | None = None
     konsep: str | None = Field(None, description="MS-Var: the concept.")
+    referensi: str | None = Field(None, description="MS-Var: the standard or list that the definition is taken from.")
+    klasifikasi: str | None = Field(None, description="MS-Var: the values that there are, if they are of a list.")
     teks_bebas: bool = Field(False, description="Free text or a person's name: never leaves, whatever its class says.")
-    pengecualian: str | None = Field(None, description="Form of personal data that these values only look like.")
+    pengecualian: IdentifierForm | None = Field(
+        None, description="Form of personal data that these values only look like."
+    )
 
 
 @dataclass(frozen=True)

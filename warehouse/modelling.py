@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import sqlglot
 import yaml
@@ -22,7 +22,14 @@ from warehouse.duck import LAKE
 
 _FRONT = re.compile(r"\A\s*/\*\s*---\n(?P<yaml>.*?)\n---\s*\*/(?P<sql>.*)\Z", re.DOTALL)
 _FILE = re.compile(r"^(?P<schema>core|dashboard|open_data)\.(?P<table>[a-z][a-z0-9_]*)\.sql$")
+_VIEW_FILE = re.compile(r"^[a-z][a-z0-9_]*\.sql$")
 _PHYSICAL = ("source", "core", "dashboard", "open_data", "ops", "quarantine")
+
+
+VIEW_FOLDERS = ("charts", "dashboard")
+"""Folders of dashboard views: `charts` of an agency, `dashboard` beside the shared models."""
+
+Head = TypeVar("Head", bound="FrontMatter")
 
 
 class ModelError(ValueError):
@@ -63,6 +70,21 @@ class FrontMatter(BaseModel):
         return self
 
 
+class ViewHead(FrontMatter):
+    """Head of a dashboard view: a model, and how people meet it.
+
+    `judul`: heading (a chart's is the title of its specification); `halaman`: page that shows it; `urutan`: place on
+    the page; `per`: DATE column that holds the as-of date of a row; `gambar`: the chart is also drawn as files by
+    every run.
+    """
+
+    judul: str = ""
+    halaman: str | None = Field(default=None, pattern=r"^[a-z][a-z_]*$")
+    urutan: int = Field(default=100, ge=1)
+    per: str | None = None
+    gambar: bool = False
+
+
 @dataclass(frozen=True)
 class Model:
     """One model: `table` is `schema.name`; `inputs` are the tables its SQL reads.
@@ -90,22 +112,21 @@ class Model:
 
 
 def load_model(path: Path) -> Model:
-    """Read one model file. Raises ModelError."""
-    where = f"{path.parent.parent.name}/models/{path.name}"
-    name = _FILE.match(path.name)
-    if not name:
-        raise ModelError(f"{where}: a model file is named core|dashboard|open_data.<table>.sql")
-    text = path.read_text(encoding="utf-8")
-    front = _FRONT.match(text)
-    if not front:
-        raise ModelError(f"{where}: starts with a front matter /* --- … --- */")
-    try:
-        head = FrontMatter.model_validate(yaml.safe_load(front["yaml"]))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise ModelError(f"{where}: {error}") from None
-    sql = front["sql"].strip().rstrip(";")
-    table = f"{name['schema']}.{name['table']}"
-    inputs = frozenset(_tables(where, _parse(where, sql)))
+    """Read one model file; one in a folder of views makes `dashboard.<name>`. Raises ModelError."""
+    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    head: FrontMatter
+    if path.parent.name in VIEW_FOLDERS:
+        if not _VIEW_FILE.match(path.name):
+            raise ModelError(f"{where}: a view's file is named <table>.sql, in small letters, digits and _")
+        table = f"dashboard.{path.stem}"
+        head, sql = read_select(path, where, ViewHead)
+    else:
+        name = _FILE.match(path.name)
+        if not name:
+            raise ModelError(f"{where}: a model file is named core|dashboard|open_data.<table>.sql")
+        table = f"{name['schema']}.{name['table']}"
+        head, sql = read_select(path, where, FrontMatter)
+    inputs = tables_read(where, sql)
     if table in inputs:
         raise ModelError(f"{where}: reads its own table {table}")
     strange = sorted(set(head.as_of) - inputs)
@@ -114,6 +135,23 @@ def load_model(path: Path) -> Model:
     made_from = repr((sql, head.partition, head.partition_grain, head.lookback_days, head.as_of))
     digest = hashlib.sha256(made_from.encode()).hexdigest()[:16]
     return Model(table=table, sql=sql, head=head, inputs=inputs, digest=digest, path=path)
+
+
+def read_select(path: Path, where: str, kind: type[Head]) -> tuple[Head, str]:
+    """Front matter and SQL of a file with one SELECT; `where` names it in errors. Raises ModelError."""
+    front = _FRONT.match(path.read_text(encoding="utf-8"))
+    if not front:
+        raise ModelError(f"{where}: starts with a front matter /* --- … --- */")
+    try:
+        head = kind.model_validate(yaml.safe_load(front["yaml"]))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise ModelError(f"{where}: {error}") from None
+    return head, front["sql"].strip().rstrip(";")
+
+
+def tables_read(where: str, sql: str) -> frozenset[str]:
+    """The lake's tables that a SELECT reads. Raises ModelError for anything but one SELECT over known schemas."""
+    return frozenset(_tables(where, _parse(where, sql)))
 
 
 def _parse(where: str, sql: str) -> exp.Query:
@@ -137,13 +175,17 @@ def _tables(where: str, tree: exp.Query) -> set[str]:
 
 
 def find_models(roots: Sequence[Path], shared: Path) -> tuple[Model, ...]:
-    """Models of all agency folders and the shared ones, inputs before those that read them. Raises ModelError."""
-    paths = [p for root in roots for p in root.glob("*/models/*.sql")] + list(shared.glob("*.sql"))
+    """Models and views of all agency folders and the shared ones, inputs before those that read them.
+
+    Raises ModelError.
+    """
+    paths = [p for root in roots for kind in ("models", "charts") for p in root.glob(f"*/{kind}/*.sql")]
+    paths += [*shared.glob("*.sql"), *shared.glob("dashboard/*.sql")]
     models: dict[str, Model] = {}
     for path in sorted(paths):
         model = load_model(path)
         if model.table in models:
-            both = [f"{p.parent.parent.name}/models/{p.name}" for p in (models[model.table].path, path)]
+            both = [f"{p.parent.parent.name}/{p.parent.name}/{p.name}" for p in (models[model.table].path, path)]
             raise ModelError(f"{model.table} is made by two files: {' and '.join(both)}")
         models[model.table] = model
     try:

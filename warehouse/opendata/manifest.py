@@ -60,6 +60,7 @@ class Part(_Record):
     sha256: str
     bytes: int
     baris: int
+    isi: str = Field(description="Digest of the rows; the same rows have the same one.")
 
 
 class File(_Record):
@@ -177,6 +178,18 @@ class VersionLine(_Record):
     status: Literal["terbit", "ditarik"]
     waktu: datetime
     alasan: str
+    snapshot: int | None = Field(None, description="DuckLake snapshot of the catalogue that first has this version.")
+
+
+class Withdrawn(_Record):
+    """What is left of a withdrawn version; who withdrew it stands in the decisions, which are not public."""
+
+    dataset: str
+    versi: int
+    judul: str
+    terbit: datetime
+    ditarik: datetime
+    alasan: str
 
 
 class Listed(_Record):
@@ -233,6 +246,15 @@ def read_release(root: Path, number: int) -> Release:
 def read_version(root: Path, dataset: str, number: int) -> Version:
     """Read a version's manifest. Raises FileNotFoundError (also for a withdrawn one), pydantic.ValidationError."""
     return Version.model_validate_json((root / "dataset" / dataset / f"v{number}" / MANIFEST_FILE).read_bytes())
+
+
+def read_withdrawn(root: Path, dataset: str, number: int) -> Withdrawn | None:
+    """What is said of a withdrawn version, None if it is none. Raises pydantic.ValidationError."""
+    try:
+        body = (root / "dataset" / dataset / f"v{number}" / WITHDRAWN_FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    return Withdrawn.model_validate_json(body)
 
 
 class _Pointer(_Record):

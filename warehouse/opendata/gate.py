@@ -1,0 +1,111 @@
+"""The gate: the rows of an open dataset that may leave, in a temporary table, and everything that holds them back.
+
+Belongs here: selecting by the contract, protection of small cells, the contract's own checks, the scan for personal
+data, the audit. Does not belong here: whether a person must approve (`publish.py`), making files of the rows.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from warehouse.duck import ident, literal
+from warehouse.modelling import render
+from warehouse.opendata.contract import ORIGIN_COLUMN, OpenColumn, OpenContract
+from warehouse.opendata.query import open_query
+
+RELATION = "_rilis"
+"""Name of the temporary table with what may leave."""
+
+
+class OpenDataError(RuntimeError):
+    """An open dataset's SQL and its contract do not agree."""
+
+
+@dataclass(frozen=True)
+class Gated:
+    """What came through: `rows` that may leave and their origins, and `faults` for which none of them leaves."""
+
+    rows: int
+    origins: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Gated:
+    """Put the rows of allowed origins into the temporary table, typed by the contract, and hold them to it.
+
+    Raises OpenDataError if the SQL does not give the contract's columns, or values that their types cannot hold.
+    """
+    sql = render(open_query(contract), lambda _: None)
+    types = {r[0]: r[1] for r in con.execute(f"DESCRIBE {sql}").fetchall()}
+    named = {c.name for c in contract.columns}
+    if types.keys() != named:
+        raise OpenDataError(
+            f"{contract.name}: columns without a description: {', '.join(sorted(types.keys() - named)) or '-'}; "
+            f"described but not selected: {', '.join(sorted(named - types.keys())) or '-'}"
+        )
+    for column in contract.columns:
+        if not _fits(types[column.name], column):
+            raise OpenDataError(
+                f"{contract.name}.{column.name}: the SQL gives {types[column.name]}, which {column.sql_type} does not "
+                "hold without loss; cast it in the SQL"
+            )
+    fields = ", ".join(f"{_typed(c, types[c.name])} AS {ident(c.name)}" for c in contract.columns)
+    allowed = ", ".join(literal(o) for o in contract.ext.asal_terbit)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {RELATION} AS SELECT {fields} FROM ({sql}) "
+        f"WHERE {ident(ORIGIN_COLUMN)} IN ({allowed})"
+    )
+    found = con.execute(f"SELECT {ident(ORIGIN_COLUMN)}, count(*) FROM {RELATION} GROUP BY 1 ORDER BY 1").fetchall()
+    rows = sum(n for _, n in found)
+    return Gated(rows, tuple(o for o, _ in found), tuple(_broken(con, contract)) if rows else ())
+
+
+def close_columns(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:
+    """Take everything out of the temporary table that may not leave."""
+    for column in contract.columns:
+        if not column.open:
+            con.execute(f"ALTER TABLE {RELATION} DROP COLUMN {ident(column.name)}")
+
+
+_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "HUGEINT"})
+
+
+def _fits(given: str, column: OpenColumn) -> bool:
+    """Whether the contract's type holds every value of a type, or fails loudly on one that is too large."""
+    if given == column.sql_type:
+        return True
+    if column.logical_type == "integer":
+        return given in _INTEGERS
+    if column.logical_type == "number":
+        if column.sql_type == "DOUBLE":
+            return given in _INTEGERS or given == "FLOAT" or given.startswith("DECIMAL(")
+        return given in _INTEGERS or (given.startswith("DECIMAL(") and _scale(given) <= _scale(column.sql_type))
+    return False
+
+
+def _scale(decimal: str) -> int:
+    return int(decimal.rstrip(")").rpartition(",")[2])
+
+
+def _typed(column: OpenColumn, given: str) -> str:
+    name = ident(column.name)
+    if column.logical_type == "string":
+        return f"nullif({name}, '')"
+    return name if given == column.sql_type else f"CAST({name} AS {column.sql_type})"
+
+
+def _broken(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> list[str]:
+    """What the rows break of the contract's promises."""
+    faults = []
+    required = [c.name for c in contract.columns if c.required or c.name == ORIGIN_COLUMN]
+    counts = con.execute(
+        f"SELECT {', '.join(f'count(*) FILTER ({ident(n)} IS NULL)' for n in required)} FROM {RELATION}"
+    ).fetchone()
+    assert counts is not None
+    faults += [f"{name} kosong di {empty} baris" for name, empty in zip(required, counts, strict=True) if empty]
+    key = ", ".join(ident(k) for k in contract.key)
+    double = con.execute(f"SELECT count(*) FROM (SELECT 1 FROM {RELATION} GROUP BY {key} HAVING count(*) > 1)")
+    row = double.fetchone()
+    if row and row[0]:
+        faults.append(f"{row[0]} kunci ({', '.join(contract.key)}) muncul lebih dari sekali")
+    return faults

@@ -167,6 +167,56 @@ def test_revenue_by_receiver_is_the_sum_of_the_payments(lake: duckdb.DuckDBPyCon
     assert value(f"SELECT count(*) - count(DISTINCT ({keys})) FROM core.fct_penerimaan_pkb") == 0
 
 
+def test_revenue_of_an_office_by_tax_is_that_of_its_payments_and_counts_who_paid_it(
+    lake: duckdb.DuckDBPyConnection, typed: pl.DataFrame
+) -> None:
+    found = lake.execute(
+        "SELECT kode_upt, jenis_pajak, nilai, nilai_opsen, jumlah_pembayaran, jumlah_pembayar, pangsa_terbesar"
+        " FROM core.fct_penerimaan_pkb_upt ORDER BY 1, 2"
+    ).fetchall()
+    amount = {
+        "PKB": (("pkb_pokok", "pkb_denda"), ("opsen_pkb_pokok", "opsen_pkb_denda")),
+        "BBNKB": (("bbnkb_pokok", "bbnkb_denda"), ("opsen_bbnkb_pokok", "opsen_bbnkb_denda")),
+        "SWDKLLJ": (("swdkllj_pokok", "swdkllj_denda"), ()),
+    }
+    rows = typed.to_dicts()
+    expected = []
+    for upt in sorted({r["kode_upt"] for r in rows}):
+        for tax in sorted(amount):
+            own, surcharge = amount[tax]
+            paid = [(r["pemilik_acak"], sum(r[c] for c in own), sum(r[c] for c in surcharge)) for r in rows
+                    if r["kode_upt"] == upt and any(r[c] for c in (*own, *surcharge))]  # fmt: skip
+            if not paid:
+                continue
+            payers: Counter[str] = Counter()
+            for payer, value, extra in paid:
+                payers[payer] += value + extra
+            share = float(max(payers.values())) / float(sum(payers.values()))
+            sums = (sum(p[1] for p in paid), sum(p[2] for p in paid))
+            expected.append((upt, tax, *sums, len(paid), len(payers), round(share, 6)))
+    assert [r[:6] for r in found] == [r[:6] for r in expected]
+    assert [r[6] for r in found] == pytest.approx([r[6] for r in expected], abs=2e-6)
+
+
+def test_a_vehicle_that_paid_twice_in_a_month_is_counted_once(
+    lake: duckdb.DuckDBPyConnection, typed: pl.DataFrame
+) -> None:
+    office = {u["kode_upt"]: u["kode_bps"] for u in reference("upt")}
+    vehicles: dict[tuple[str, str], set[str]] = {}
+    for row in typed.to_dicts():
+        vehicles.setdefault((office[row["kode_upt"]], row["jenis_kendaraan"]), set()).add(row["nopol_acak"])
+    found = lake.execute(
+        "SELECT kode_bps, jenis_kendaraan, jumlah_kendaraan, bulan, jumlah_hari"
+        " FROM core.fct_kendaraan_membayar_bulanan"
+    ).fetchall()
+    assert {(r[0], r[1]): r[2] for r in found} == {key: len(own) for key, own in vehicles.items()}
+    assert {r[3:] for r in found} == {(TODAY.replace(day=1), 1)}
+    lake.execute("INSERT INTO source.samsat__pembayaran_pkb SELECT * FROM source.samsat__pembayaran_pkb")
+    sql = (AGENCY / "models/core.fct_kendaraan_membayar_bulanan.sql").read_text().split("--- */")[1]
+    again = lake.execute(f"SELECT kode_bps, jenis_kendaraan, jumlah_kendaraan FROM ({sql})").fetchall()
+    assert sorted(again) == sorted(r[:3] for r in found)
+
+
 def test_delivered_amounts_agree_with_the_formula_and_a_deviation_is_counted(lake: duckdb.DuckDBPyConnection) -> None:
     tested, whole, bad, gap, basis = lake.execute(
         "SELECT sum(jumlah_diuji), sum(jumlah_pembayaran), sum(jumlah_menyimpang), sum(selisih), max(dasar_tarif)"

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import duckdb
 import polars as pl
 
 from assets.settle import Settler, batches, cut_note
@@ -15,6 +16,7 @@ from connectors.api import Payload, PayloadError
 from connectors.contract import Contract
 from connectors.crashpoint import crashpoint
 from warehouse import ops
+from warehouse.damage import find_damage
 from warehouse.duck import LAKE, ident, qualified
 
 
@@ -69,7 +71,13 @@ def settle_files(
     outcomes.extend(found)
     states = settler.states(keys)
     slots = contract.ext.berkas.slot if contract.ext.berkas else ()
-    whole = _with_other_units(workspace, contract, rows, keys, slots)
+    try:
+        whole = _with_other_units(workspace, contract, rows, keys, slots)
+    except duckdb.Error:
+        damage = find_damage(lake, contract)
+        if damage is None:
+            raise
+        return outcomes + settler.not_kept(keys, "berkas_lake_rusak", damage.advice(damage.others(())))
     facts = {}
     for key in keys:
         here = pl.col("_partisi") == key

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from assets.heal import HEALED, CannotHeal, heal
 from assets.ingest import Ingest
 from assets.windows import keys_of
 from assets.workspace import Workspace
@@ -17,6 +18,7 @@ from warehouse.attempts import settled
 
 FORGOTTEN = "dimusnahkan"
 UNREADABLE = "arsip_tidak_terbaca"
+DAMAGED = "berkas_lake_rusak"
 
 
 @dataclass
@@ -39,6 +41,7 @@ def replay(
 ) -> list[Replayed]:
     """Read again the pulls whose windows touch these days; with `only`, those that brought one of these payloads.
 
+    Before that, what damaged files of the lake held is brought back, if all of it lies in these days.
     Pulls that came before the one that a partition was made from had lost against it, and are left out.
     A pull whose key was destroyed, or whose bytes are damaged, is passed over and said.
     """
@@ -46,6 +49,8 @@ def replay(
     found = []
     for contract in contracts:
         result = Replayed(contract.id)
+        if not only:
+            _heal(workspace, contract, start, end, result)
         for pull in _worth(workspace, contract, start, end, only):
             try:
                 outcomes = ingest.replay(contract, pull)
@@ -67,6 +72,17 @@ def replay(
             told(result)
         found.append(result)
     return found
+
+
+def _heal(workspace: Workspace, contract: Contract, start: date, end: date, result: Replayed) -> None:
+    try:
+        healed = heal(workspace, contract, start, end)
+    except CannotHeal as error:
+        result.counts[DAMAGED] += 1
+        result.bad[DAMAGED] = str(error)
+    else:
+        if healed:
+            result.counts[HEALED] = len(healed)
 
 
 def _worth(

@@ -6,7 +6,7 @@ Belongs here: what is decided of a partition and its rows, and committing it. Do
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
 from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
 from warehouse import ops
-from warehouse.duck import ident, qualified
+from warehouse.damage import find_damage
 from warehouse.lake import LakeWriteError
 from warehouse.stage import Staged, Unplaced, aside_digest, content_digest, decide, judge, split, unplaced
 
@@ -208,42 +208,32 @@ class Settler:
             )
         accepted = [o.partisi for o in outcomes if o.status == "diterima"]
         kept = [o.partisi for o in outcomes if o.status in ("diterima", "diblokir", "cakupan_kurang")]
+        rows = _only(judged.rows, by_key, accepted).drop("_partisi")
+        aside = self._quarantine([bad[k] for k in kept if k in bad])
+        checks = self._checks([c for c in judged.checks if c["partisi"] in set(kept)])
         try:
-            lake.commit(
-                contract,
-                outcomes,
-                _only(judged.rows, by_key, accepted).drop("_partisi"),
-                self._quarantine([bad[k] for k in kept if k in bad]),
-                self._checks([c for c in judged.checks if c["partisi"] in set(kept)]),
-            )
+            with lake.writer_lock():
+                try:
+                    lake.commit(contract, outcomes, rows, aside, checks)
+                except duckdb.Error:
+                    # Replacing rows reads the file that holds them.
+                    damage = find_damage(lake, contract)
+                    if damage is None:
+                        raise
+                    lost = damage.others(accepted)
+                    if lost:
+                        return self.not_kept(staged.partitions, "berkas_lake_rusak", damage.advice(lost))
+                    outcomes = [replace(o, rincian=f"{damage.note}; {o.rincian}") for o in outcomes]
+                    lake.commit(contract, outcomes, rows, aside, checks, damage.leave_out)
         except LakeWriteError as error:
-            outcomes = self._not_kept(staged.partitions, "lake_tidak_dapat_ditulis", str(error))
-        except duckdb.Error:
-            # Replacing rows reads the file that holds them.
-            damage = self._damage(accepted)
-            if not damage:
-                raise
-            outcomes = self._not_kept(staged.partitions, "berkas_lake_rusak", damage)
+            outcomes = self.not_kept(staged.partitions, "lake_tidak_dapat_ditulis", str(error))
         return outcomes
 
-    def _not_kept(self, keys: Iterable[str], code: str, detail: str) -> list[ops.Outcome]:
+    def not_kept(self, keys: Iterable[str], code: str, detail: str) -> list[ops.Outcome]:
         """Outcomes of an attempt that was undone. If even these cannot be written, that error is the outcome."""
         outcomes = [self.outcome(key, "gagal_simpan", alasan=code, rincian=detail) for key in keys]
         self._ws.lake.record(outcomes)
         return outcomes
-
-    def _damage(self, keys: Sequence[str]) -> str:
-        """Why committed rows of these partitions cannot be read, "" when they can."""
-        column = self._contract.partition_column
-        sql = f"SELECT bit_xor(hash(t)) FROM {qualified(f'source.{self._contract.table}')} AS t"
-        if column:
-            sql += f" WHERE list_contains(?, CAST({ident(column)} AS VARCHAR))"
-        try:
-            self._ws.lake.query(sql, [list(keys)] if column else [])
-        except duckdb.Error as error:
-            reason = " ".join(str(error).split())
-            return f"{reason}. `ssp verify` names damaged files, `ssp replay --rebuild` makes the lake anew"
-        return ""
 
     def _before(self, first: str, states: States) -> dict[str, Any]:
         """The profile that the first partition is compared with: a single partition with its own last version."""

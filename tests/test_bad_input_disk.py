@@ -12,8 +12,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.ingest import Ingest
+from assets.replay import replay
 from connectors import blobs
+from connectors.registry import import_part
+from connectors.sandbox import CONNECTORS, World
 from tests.support.bad_input import Place, PutFault, held, keeps
 from warehouse.checks import Checker
 from warehouse.lake import LakeWriteError
@@ -165,43 +167,106 @@ def file_with(home: Place, day: date) -> Path:
     return Path(found)
 
 
-@keeps("parquet_rusak")
-@pytest.mark.parametrize("damage", [zeroed, cut_off])
-def test_a_damaged_parquet_file_is_named_not_spread_and_healed_from_the_archive(
-    home: Place, fault: PutFault, damage: Callable[[bytes], bytes]
+def lost(_: bytes) -> None:
+    """A file that is gone."""
+
+
+def harm(file: Path, damage: Callable[[bytes], bytes | None]) -> None:
+    """Leave of a file what the damage leaves of it."""
+    left = damage(file.read_bytes())
+    file.unlink()
+    if left is not None:
+        file.write_bytes(left)
+
+
+@keeps("parquet_rusak_sendiri")
+@pytest.mark.parametrize("damage", [zeroed, cut_off, lost])
+def test_a_new_version_of_all_that_a_damaged_file_held_replaces_it(
+    home: Place, fault: PutFault, damage: Callable[[bytes], bytes | None]
 ) -> None:
-    day, other, next_day = date(2026, 11, 18), date(2026, 10, 20), date(2026, 10, 21)
+    day, other = date(2026, 11, 18), date(2026, 10, 20)
     for each in (day, other):
         assert home.one(DATASET, each).status == "diterima"
     untouched = home.rows(DATASET, other)
     file = file_with(home, day)
-    damaged = damage(file.read_bytes())
-    file.write_bytes(damaged)
-    found = home.verify(DATASET).all_gaps()
-    assert any(file.name in gap for gap in found), found
+    harm(file, damage)
+    assert any(file.name in gap for gap in home.verify(DATASET).all_gaps())
     # Care of the lake neither rewrites the damage into another file nor removes the only trace of it.
     maintain(home.ws.lake, home.home / "snapshots", keep_days=90, orphan_age=timedelta(0))
-    assert file.read_bytes() == damaged
     assert home.rows(DATASET, other).equals(untouched)
     assert any(file.name in gap for gap in home.verify(DATASET).all_gaps())
-    # Replacing rows reads the file that holds them, so a new version has to wait; the others do not.
     fault("kode_sistem_lain", ASKED, arg={"bidang": "kekeruhan", "nilai": 1.11})
-    held("parquet_rusak", home.one(DATASET, day))
-    assert home.one(DATASET, next_day).status == "diterima"
-    # The lake is made anew from the archive, which has the newer payload too.
-    home.ws.lake.close()
-    shutil.rmtree(home.home / "lake")
-    for pull in home.pulls(DATASET):
-        assert all(o.ok for o in Ingest(home.ws).replay(home.contract(DATASET), pull))
+    outcome = home.one(DATASET, day)
+    held("parquet_rusak_sendiri", outcome)
+    assert file.name in outcome.rincian
     assert home.verify(DATASET).all_gaps() == []
-    assert home.rows(DATASET).height == 3 * 7
     assert home.rows(DATASET, other).equals(untouched)
     assert "1.110" in home.rows(DATASET, day)["kekeruhan_ntu"].cast(str).to_list()
+    assert home.one(DATASET, day - timedelta(days=1)).status == "diterima", "the table goes on as before"
 
 
-def test_a_lost_parquet_file_is_called_damage_and_not_a_full_disk(home: Place, fault: PutFault) -> None:
-    day = next(home.days)
-    assert home.one(DATASET, day).status == "diterima"
-    file_with(home, day).unlink()
+@keeps("parquet_rusak_bersama")
+@pytest.mark.parametrize("damage", [zeroed, lost])
+def test_a_damaged_file_of_many_partitions_is_brought_back_from_the_archive_by_one_command(
+    home: Place, fault: PutFault, damage: Callable[[bytes], bytes | None]
+) -> None:
+    day, last, other = date(2026, 11, 16), date(2026, 11, 18), date(2026, 10, 20)
+    days = [day + timedelta(days=n) for n in range(3)]
+    assert {o.status for o in home.pull(DATASET, *days)} == {"diterima"}
+    assert home.one(DATASET, other).status == "diterima"
+    before = home.rows(DATASET)
+    file = file_with(home, day)
+    harm(file, damage)
     fault("kode_sistem_lain", ASKED, arg={"bidang": "kekeruhan", "nilai": 1.11})
-    held("parquet_rusak", home.one(DATASET, day))
+    outcome = home.one(DATASET, day)
+    held("parquet_rusak_bersama", outcome)
+    assert "2026-11-17, 2026-11-18;" in outcome.rincian
+    assert f"ssp replay --dataset {DATASET} --from {day} --to {last}" in outcome.rincian
+    # A window that lacks some of it changes nothing and says what is missing.
+    [short] = replay(home.ws, [home.contract(DATASET)], day, day)
+    assert "which may also hold 2026-11-17, 2026-11-18;" in short.bad["berkas_lake_rusak"]
+    assert any(file.name in gap for gap in home.verify(DATASET).all_gaps())
+    [whole] = replay(home.ws, [home.contract(DATASET)], day, last)
+    assert whole.counts["dipulihkan_dari_arsip"] == 3
+    assert not whole.bad
+    assert home.verify(DATASET).all_gaps() == []
+    after = home.rows(DATASET)
+    assert after.filter(pl.col("tanggal") != day).equals(before.filter(pl.col("tanggal") != day))
+    assert "1.110" in home.rows(DATASET, day)["kekeruhan_ntu"].cast(str).to_list(), "the newer answer was read too"
+
+
+def test_nothing_is_left_out_that_the_archive_cannot_give_back(home: Place) -> None:
+    day = date(2026, 11, 18)
+    assert home.one(DATASET, day).status == "diterima"
+    file = file_with(home, day)
+    harm(file, cut_off)
+    [entry] = home.pulls(DATASET)[0].entries
+    [blob] = (home.home / "archive" / "blob").rglob(f"{entry.sha256}*")
+    blob.unlink()
+    version = home.ws.lake.snapshot_id()
+    [found] = replay(home.ws, [home.contract(DATASET)])
+    assert "cannot give back all that the damaged file held" in found.bad["berkas_lake_rusak"]
+    assert home.ws.lake.snapshot_id() == version
+
+
+def test_what_a_damaged_file_held_of_offices_files_comes_back_with_every_unit(home: Place) -> None:
+    """Two files fill one partition; a third has replaced what the first said of its unit."""
+    dataset = "tirtanadi.pelanggan_air_bulanan"
+    world = World(today=home.ws.today)
+    drops = dict(import_part(CONNECTORS / "tirtanadi", "sandbox").files(world, date(2026, 9, 1), home.ws.today))
+    for name, body in list(drops.items())[:6]:
+        home.drop("tirtanadi", name, body)
+    assert "diterima" in {o.status for o in home.pull(dataset)}
+    before = home.rows(dataset)
+    assert before.height > 6
+    table = home.contract(dataset).table
+    for file in (home.home / "lake" / "data" / "source" / table).rglob("*.parquet"):
+        harm(file, cut_off)
+    name, body = list(drops.items())[6]
+    home.drop("tirtanadi", name, body)
+    assert {o.alasan for o in home.pull(dataset) if o.status == "gagal_simpan"} == {"berkas_lake_rusak"}
+    [found] = replay(home.ws, [home.contract(dataset)])
+    assert found.counts["dipulihkan_dari_arsip"]
+    assert not found.bad
+    assert home.rows(dataset).filter(pl.col("_payload").is_in(before["_payload"].implode())).equals(before)
+    assert home.verify(dataset).all_gaps() == []

@@ -287,11 +287,12 @@ class Lake:
         rows: pl.DataFrame,
         quarantined: pl.DataFrame,
         checks: pl.DataFrame,
+        before: Callable[[Transaction], None] = lambda _: None,
     ) -> None:
         """Replace the partitions whose outcome is `diterima` by `rows`, with all that tells of the attempt.
 
-        `rows` has the contract's columns and the lineage columns. Raises ValueError when it holds a partition that
-        is not replaced: its rows would be doubled.
+        `rows` has the contract's columns and the lineage columns. `before` is done first in the same transaction.
+        Raises ValueError when `rows` holds a partition that is not replaced: its rows would be doubled.
         """
         self.ensure_source(contract)
         accepted = [o.partisi for o in outcomes if o.status == "diterima"]
@@ -302,6 +303,7 @@ class Lake:
             raise ValueError(f"{contract.id}: rows of partitions that are not replaced: {sorted(map(str, stray))[:5]}")
 
         def work(tx: Transaction) -> None:
+            before(tx)
             if keys:
                 tx.replace(f"source.{contract.table}", column, keys, rows)
             crashpoint("lake.rows_written")

@@ -37,7 +37,7 @@ class Transaction:
             return
         self.con.register("_rows", rows.to_arrow())
         try:
-            self._insert(table, "SELECT * FROM _rows")
+            self.insert(table, "SELECT * FROM _rows")
         finally:
             self.con.unregister("_rows")
 
@@ -50,7 +50,7 @@ class Transaction:
         if isinstance(select, pl.DataFrame):
             self.append(table, select)
         else:
-            self._insert(table, select)
+            self.insert(table, select)
 
     def delete(self, table: str, column: str, keys: Sequence[Any]) -> None:
         """Delete the partitions `keys` of `column`."""
@@ -58,7 +58,8 @@ class Transaction:
             marks = ", ".join("?" for _ in keys)
             self.con.execute(f"DELETE FROM {qualified(table)} WHERE {ident(column)} IN ({marks})", list(keys))
 
-    def _insert(self, table: str, select: str) -> None:
+    def insert(self, table: str, select: str) -> None:
+        """Insert what a SELECT gives, by column name."""
         self.con.execute(f"INSERT INTO {qualified(table)} BY NAME {select}")
         self._written[table] = None
 

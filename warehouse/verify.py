@@ -24,6 +24,7 @@ from connectors.manifest import Entry
 from warehouse import attempts, ops, snapshot
 from warehouse.duck import ident, qualified
 from warehouse.lake import Lake
+from warehouse.origins import pulls_behind
 from warehouse.verify_files import check_files, check_snapshot
 from warehouse.verify_rows import compare, marked
 
@@ -228,23 +229,16 @@ class _Dataset:
         wanted = {key: frozenset(state["muatan"]) for key, state in states.items()}
         if self._files:
             return self._file_jobs(wanted)
-        sets = set(wanted.values())
-        pulls: dict[frozenset[str], list[tuple[SealedPull, Sequence[str]]]] = {}
-        for pull in self._archive.iter_pulls(self._contract.table):
-            shas = frozenset(e.sha256 for e in pull.entries)
-            if shas in sets:
-                pulls.setdefault(shas, []).append((pull, self._reread.keys(self._contract, pull.window)))
-        jobs: dict[str, _Job] = {}
-        for key, shas in wanted.items():
-            fit = [(pull, covered) for pull, covered in pulls.get(shas, []) if key in covered]
-            if not fit:
-                self.counts[key].gaps.append(f"tarikan dengan {len(shas)} muatannya tidak ada di arsip")
-                continue
-            # The same bytes may have come again later; the attempt had those that were sealed before it ended.
-            before = [f for f in fit if f[0].sealed_at <= states[key]["selesai"]]
-            pull, covered = (before or fit)[-1]
-            jobs.setdefault(pull.pull_id, _Job(pull.entries, covered, [])).keys.append(key)
-        return sorted(jobs.values(), key=lambda job: min(job.keys))
+        found, lost = pulls_behind(
+            self._archive,
+            self._contract.table,
+            {key: (shas, states[key]["selesai"]) for key, shas in wanted.items()},
+            lambda window: self._reread.keys(self._contract, window),
+        )
+        for key in lost:
+            self.counts[key].gaps.append(f"tarikan dengan {len(wanted[key])} muatannya tidak ada di arsip")
+        jobs = [_Job(origin.pull.entries, origin.covered, origin.keys) for origin in found]
+        return sorted(jobs, key=lambda job: min(job.keys))
 
     def _file_jobs(self, wanted: dict[str, frozenset[str]]) -> list[_Job]:
         entries: dict[str, Entry] = {}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from connectors.contract.model import SINGLE_PARTITION
 from warehouse import snapshot
@@ -14,39 +15,82 @@ from warehouse.duck import LAKE, ident, literal, qualified
 from warehouse.lake import Lake
 
 _FILES_SQL = f"""
+WITH berkas AS (
+    SELECT table_id, path, path_is_relative, file_size_bytes, record_count, begin_snapshot, end_snapshot, path AS data
+    FROM __ducklake_metadata_{LAKE}.ducklake_data_file
+    UNION ALL
+    SELECT h.table_id, h.path, h.path_is_relative, h.file_size_bytes, h.delete_count, h.begin_snapshot,
+        h.end_snapshot, f.path
+    FROM __ducklake_metadata_{LAKE}.ducklake_delete_file h
+    JOIN __ducklake_metadata_{LAKE}.ducklake_data_file f USING (data_file_id, table_id)
+)
 SELECT
     s.schema_name || '.' || t.table_name AS tabel,
     CASE WHEN f.path_is_relative THEN ? || s.path || t.path || f.path ELSE f.path END AS berkas,
     f.file_size_bytes AS byte,
     f.record_count AS baris,
-    f.begin_snapshot <= ? AND (f.end_snapshot IS NULL OR f.end_snapshot > ?) AS berlaku
-FROM __ducklake_metadata_{LAKE}.ducklake_data_file f
+    f.begin_snapshot <= ? AND (f.end_snapshot IS NULL OR f.end_snapshot > ?) AS berlaku,
+    f.data
+FROM berkas f
 JOIN __ducklake_metadata_{LAKE}.ducklake_table t USING (table_id)
 JOIN __ducklake_metadata_{LAKE}.ducklake_schema s USING (schema_id)
 """
 
+LEFT_OUT = "berkas lake rusak dilepas: "
+"""Begins the part of an outcome's `rincian`, up to "; ", that names damaged files which its transaction left out."""
+
 
 def check_files(lake: Lake, version: int) -> tuple[int, list[str]]:
-    """Every data file of the catalogue: there, of the recorded size, readable, with the recorded number of rows.
+    """Every data and delete file of the catalogue: there, of the recorded size, readable, with the recorded rows.
 
-    Files that only an older version of the lake needs are looked for, but not read. Gives their number and the gaps.
-    Data in object storage is read by other steps; its files are not listed here.
+    Files that only an older version of the lake needs are looked for, but not read; those whose rows were brought
+    back into other files are known to be damaged. Gives the number of files and the gaps. Data in object storage is
+    read by other steps; its files are not listed here.
     """
-    root = lake.config.local_data
-    if root is None:
+    files = _files(lake, version)
+    if files is None:
         return 0, []
-    files = lake.query(_FILES_SQL, [f"{root}/", version, version])
+    known = _left_out(lake, version)
     gaps: list[str] = []
     current: dict[str, dict[str, int]] = {}
-    for table, name, size, rows, valid in files.iter_rows():
+    for table, name, size, rows, valid, _ in files.iter_rows():
         fault = _size_fault(Path(name), size)
-        if fault:
+        if fault and (valid or Path(name).name not in known):
             gaps.append(f"{table}: {Path(name).name}: {fault}")
         elif valid:
             current.setdefault(table, {})[name] = rows
     for table, wanted in current.items():
         gaps += [f"{table}: {Path(name).name}: {fault}" for name, fault in _read(lake, wanted)]
     return files.height, gaps
+
+
+def unreadable(lake: Lake, table: str) -> set[str]:
+    """Catalogue paths of the table's data files whose rows cannot be read: they, or what is deleted of them, are
+    missing or damaged. Every file of the table is read."""
+    files = _files(lake, lake.snapshot_id())
+    if files is None:
+        return set()
+    files = files.filter((pl.col("tabel") == table) & pl.col("berlaku"))
+    data = dict(files.select("berkas", "data").iter_rows())
+    bad = {name for name, size in files.select("berkas", "byte").iter_rows() if _size_fault(Path(name), size)}
+    rest = {name: rows for name, rows in files.select("berkas", "baris").iter_rows() if name not in bad}
+    bad |= {name for name, _ in _read(lake, rest)} if rest else set()
+    return {data[name] for name in bad}
+
+
+def _files(lake: Lake, version: int) -> pl.DataFrame | None:
+    """All files of the catalogue, None for data in object storage."""
+    root = lake.config.local_data
+    return None if root is None else lake.query(_FILES_SQL, [f"{root}/", version, version])
+
+
+def _left_out(lake: Lake, version: int) -> set[str]:
+    """Names of damaged files that were left out of the lake when their rows were brought back."""
+    notes = lake.query(
+        f"SELECT DISTINCT rincian FROM {LAKE}.ops.hasil AT (VERSION => {version:d}) WHERE contains(rincian, ?)",
+        [LEFT_OUT],
+    )
+    return {name for (text,) in notes.iter_rows() for name in text.split(LEFT_OUT)[1].split("; ")[0].split(", ")}
 
 
 def _size_fault(path: Path, size: int) -> str:

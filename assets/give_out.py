@@ -19,7 +19,7 @@ from assets.report.charts import Chart, chart_rows, find_charts, plain_rows, wit
 from assets.report.price_sheet import DAYS, Sheet, build_sheet
 from assets.report.render import PRINT_FONT, draw_chart, set_page
 from assets.sources import OpenWorkspace
-from assets.timeliness import expected_newest
+from assets.timeliness import promised
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.registry import Registry
@@ -202,7 +202,7 @@ def price_sheet_asset(
 
 
 def _sheet(workspace: Workspace, contract: Contract, model: Model) -> Sheet | None:
-    closed = date.fromisoformat(expected_newest(contract, workspace.today) or workspace.today.isoformat())
+    closed = date.fromisoformat(promised(contract, workspace.today) or workspace.today.isoformat())
     rows = workspace.lake.query(
         f"SELECT * FROM ({render(model, lambda _: None)}) WHERE tanggal BETWEEN ? AND ?",
         [closed - timedelta(days=DAYS), closed],

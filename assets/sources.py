@@ -218,8 +218,8 @@ def _warning(
 def _newest(
     key: dg.AssetKey, workspace: Workspace, contract: Contract, outcomes: Sequence[Outcome]
 ) -> dg.AssetCheckResult:
-    """Whether the partition that the contract promises by today is there."""
-    expected = expected_newest(contract, workspace.today)
+    """Whether the partition that the contract promises by now is there."""
+    expected = expected_newest(contract, workspace.now)
     newest = max((o.partisi for o in outcomes if o.ok and _is_partition(o)), default=None)
     if newest is None or (expected is not None and newest < expected):
         # This attempt was about older dates, or failed: the lake knows.

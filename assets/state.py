@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.timeliness import expected_newest
+from assets.timeliness import GRACE, expected_newest
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
@@ -47,7 +47,7 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
     rows = []
     for contract in workspace.registry.contracts:
         state = states.get(contract.id, {})
-        expected = expected_newest(contract, workspace.today)
+        expected = expected_newest(contract, workspace.now - GRACE)
         newest, done = state.get("terbaru"), state.get("berhasil")
         late = newest is None or (expected is not None and newest < expected)
         failed = state.get("status", "") not in ops.GOOD

@@ -1,17 +1,25 @@
 """Which partition should be the newest by now, from the contract's promise. Not from what was delivered."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
 
 from connectors.contract import Contract
 
+WIB = ZoneInfo("Asia/Jakarta")
 
-def expected_newest(contract: Contract, today: date) -> str | None:
-    """Key of the partition that the contract promises by today; None when there is only one partition."""
+GRACE = timedelta(hours=1)
+"""How long a scheduled pull may take, with its retries, before its dataset counts as late."""
+
+
+def promised(contract: Contract, day: date) -> str | None:
+    """Key of the newest partition that a pull on this business date brings; None when there is only one partition."""
     if contract.ext.partisi == "tunggal":
         return None
     if contract.ext.mode == "potret":
-        return today.isoformat()
-    day = today - contract.latency
+        return day.isoformat()
+    day -= contract.latency
     if contract.ext.partisi == "bulanan":
         return (day.replace(day=1) - timedelta(days=1)).replace(day=1).isoformat()
     if contract.ext.partisi == "tahunan":
@@ -19,6 +27,18 @@ def expected_newest(contract: Contract, today: date) -> str | None:
     while contract.ext.hari_kerja and day.weekday() >= 5:
         day -= timedelta(days=1)
     return day.isoformat()
+
+
+def expected_newest(contract: Contract, now: datetime) -> str | None:
+    """Key of the partition that scheduled pulls have brought by an instant, if all is well.
+
+    It is what the last pull of the contract's `jadwal` up to `now` promises: a date that has begun is not expected
+    before the hour at which it is asked for, and not on days without a pull. None when there is only one partition.
+    """
+    # CronSim looks for a time before the one it is given.
+    local = now.astimezone(WIB).replace(tzinfo=None, second=0, microsecond=0) + timedelta(minutes=1)
+    pulled = next(CronSim(contract.ext.jadwal, local, reverse=True), None)
+    return None if pulled is None else promised(contract, pulled.date())
 
 
 def closed_window(contract: Contract, today: date, days: int) -> tuple[date, date]:

@@ -6,11 +6,12 @@ Belongs here: opening and closing. Does not belong here: reading the environment
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.timeliness import WIB
 from connectors.archive import Archive
 from connectors.contract import Contract
 from connectors.keys import KeyStore, hash_key, load_or_create_master
@@ -63,6 +64,12 @@ class Workspace:
     version: str = "0"
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     shared_models: Path = Path(__file__).resolve().parents[1] / "warehouse" / "models"
+    clock: Callable[[], datetime] | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The instant by which something may be late: with a fixed `today` (no `clock`), the end of that day."""
+        return self.clock() if self.clock else datetime.combine(self.today, time.max, WIB)
 
     @property
     def inbox(self) -> Path:

@@ -5,6 +5,7 @@ Belongs here: wiring. Does not belong here: reading the environment (`settings.p
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def open_workspace(settings: Settings, *, sandbox_url: str = "", run_id: str | N
             max_bytes=limits.ukuran_maks_mb * 1024 * 1024,
         ),
         shared_models=ROOT / "warehouse" / "models",
+        clock=None if settings.today_fixed else lambda: datetime.now(UTC),
     )
     if run_id:
         workspace.run_id = run_id

@@ -40,7 +40,8 @@ class Window:
 class Payload:
     """One archived answer: its bytes after redaction, and what is needed to read it without the network.
 
-    `slot` names the request within its pull; `meta` holds what `read` needs and the body lacks.
+    `slot` names the request within its pull; `meta` holds what `read` needs and the body lacks. `plain`: the cut
+    found that each row has every allowed key, with a text, a whole number or null; False where it was not looked at.
     """
 
     body: bytes
@@ -53,6 +54,7 @@ class Payload:
     fetched_at: datetime
     asal: str
     unknown_fields: tuple[str, ...] = ()
+    plain: bool = False
 
 
 class PayloadError(Exception):

@@ -6,7 +6,7 @@ Belongs here: the way of a payload into the archive. Does not belong here: HTTP 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,23 +14,13 @@ from connectors.api import MissingSecret, Payload, Window
 from connectors.archive import Pull
 from connectors.contract import Contract
 from connectors.http_errors import expect_json
-from connectors.redaction import RULE_VERSION, JsonAllowList
+from connectors.redaction import RULE_VERSION, allow_list
 
 if TYPE_CHECKING:
     from connectors.http import HttpClient
 
 KEPT_HEADERS = ("content-type", "date", "etag", "last-modified", "content-length", "x-ssp-asal")
 """Response headers that a manifest line keeps."""
-
-
-@lru_cache(maxsize=256)
-def allow_list(contract: Contract) -> JsonAllowList:
-    """The contract's allow-list: wire names of its columns, the further row keys, and the envelope."""
-    rows = contract.ext.baris
-    columns = [c.wire for c in contract.columns if not c.ext.turunan]
-    return JsonAllowList(
-        rows_path=rows.di, envelope=rows.amplop, fields={*columns, *rows.bidang_lain}, patterns=rows.pola
-    )
 
 
 @dataclass
@@ -108,15 +98,16 @@ class LivePull:
     def _keep(self, body: bytes, kind: str, **facts: Any) -> Payload:
         unknown: tuple[str, ...] = ()
         fingerprint: str | None = None
+        plain = False
         if kind != "binary":
             rule = allow_list(self.contract)
             cut = rule.cut(body) if kind == "json" else rule.cut_ndjson(body)
-            body, unknown, fingerprint = cut.body, cut.unknown_fields, rule.fingerprint
+            body, unknown, plain, fingerprint = cut.body, cut.unknown_fields, cut.plain, rule.fingerprint
         sha = self.archive.add(
             body, unknown_fields=unknown, redaction_version=RULE_VERSION, redaction_list=fingerprint, **facts
         )
         fetched_at = facts.pop("fetched_at").astimezone(UTC)
-        return Payload(body=body, sha256=sha, unknown_fields=unknown, fetched_at=fetched_at, **facts)
+        return Payload(body=body, sha256=sha, unknown_fields=unknown, plain=plain, fetched_at=fetched_at, **facts)
 
     def refuse(self, slot: str, reason: str) -> None:
         """Note a file that was not taken; it gets an outcome row of its own."""

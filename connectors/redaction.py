@@ -1,7 +1,7 @@
 """Cutting what a contract does not allow out of a JSON body, before anything is written.
 
-Belongs here: the allow-list over keys and its application to JSON and NDJSON bytes. Does not belong here: where
-the list comes from (the contract), hashing of allowed personal fields (keys), reading values (read/).
+Belongs here: the allow-list over keys and its application to JSON and NDJSON bytes. Does not belong here: hashing
+of allowed personal fields (keys), reading values (read/).
 
 It is an allow-list on purpose: a field that an agency adds tomorrow is out until a contract lets it in.
 """
@@ -11,10 +11,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
 import msgspec
 import orjson
+
+from connectors.contract import Contract
 
 RULE_VERSION = 1
 """Version of the rules in this module, kept with every archived payload; raised when the same list cuts otherwise."""
@@ -23,6 +26,7 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_REPORTED = 50
 _MAX_KEY = 64
 _Scalar = str | int | float | bool | None
+_Plain = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
 
 
 class NotJson(ValueError):
@@ -34,10 +38,12 @@ class NotJson(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CutResult:
-    """`body` holds only what is allowed. `unknown_fields` are the dotted paths that were cut, sorted."""
+    """`body` holds only what is allowed. `unknown_fields` are the dotted paths that were cut, sorted. `plain`: see
+    `JsonAllowList.is_plain`."""
 
     body: bytes
     unknown_fields: tuple[str, ...]
+    plain: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +111,10 @@ class JsonAllowList:
             self._fast = msgspec.json.Decoder(typed | list[typed] | None)  # type: ignore[valid-type]
             self._fast_line = msgspec.json.Decoder(typed) if not patterns else None
         self._way_to_rows = _attributes(self._root, rows_path)
+        plain = None if patterns or rows.children or not rows.scalars else _plain_type(self._root, rows_path)
+        self._plain: msgspec.json.Decoder[Any] | None = None if plain is None else msgspec.json.Decoder(plain)
+        self.row_keys = tuple(sorted(rows.scalars))
+        """Keys of every row of a plain body."""
         listed = orjson.dumps([rows_path, envelope, fields, patterns])
         self.fingerprint = hashlib.sha256(listed).hexdigest()[:12]
         """Names this list; with RULE_VERSION it says exactly what was cut."""
@@ -119,10 +129,24 @@ class JsonAllowList:
         readers have it. Raises NotJson.
         """
         body = body.removeprefix(_BOM)
+        if self.is_plain(body):
+            return CutResult(body, (), plain=True)
         if self._passes(body):
             return CutResult(body, ())
         report: set[str] = set()
         return CutResult(self._cut_slowly(body, report), _shown(report))
+
+    def is_plain(self, body: bytes) -> bool:
+        """Whether nothing has to be cut from a body without byte order mark, and every row has every allowed key,
+        each with a text, a whole number of 64 bits or null. Lists with patterns or nested keys have no plain bodies.
+        """
+        if self._plain is None:
+            return False
+        try:
+            self._plain.decode(body)
+        except (ValueError, RecursionError):
+            return False
+        return True
 
     def cut_ndjson(self, body: bytes) -> CutResult:
         """Like `cut`, for one JSON value a line; a line without anything to cut keeps its bytes.
@@ -186,6 +210,16 @@ class JsonAllowList:
             raise NotJson(f"not JSON ({len(body)} bytes): {_position(error)}") from None
         report |= found
         return orjson.dumps(kept) if found else body
+
+
+@lru_cache(maxsize=256)
+def allow_list(contract: Contract) -> JsonAllowList:
+    """The contract's allow-list: wire names of its columns, the further row keys, and the envelope."""
+    rows = contract.ext.baris
+    columns = [c.wire for c in contract.columns if not c.ext.turunan]
+    return JsonAllowList(
+        rows_path=rows.di, envelope=rows.amplop, fields={*columns, *rows.bidang_lain}, patterns=rows.pola
+    )
 
 
 class _Walk:
@@ -258,6 +292,23 @@ def _type_of(node: _Node) -> Any:
         fields.append((_attribute(node, name), inner | list[inner] | None, None))  # type: ignore[valid-type]
     rename = {_attribute(node, name): name for name in (*node.scalars, *node.children)}
     return msgspec.defstruct("Allowed", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+
+
+def _plain_type(node: _Node, path: tuple[str, ...]) -> Any:
+    """The type of a body with plain rows at the path below the node; None where types cannot say it."""
+    if not path:
+        row = [(_attribute(node, n), _Plain) for n in node.scalars]
+        rename = {_attribute(node, n): n for n in node.scalars}
+        return list[msgspec.defstruct("Row", row, rename=rename, forbid_unknown_fields=True, gc=False)]  # type: ignore[misc]
+    fields: list[Any] = [(_attribute(node, n), _Scalar, None) for n in node.scalars]
+    for name, child in node.children.items():
+        if name == path[0]:
+            fields.append((_attribute(node, name), _plain_type(child, path[1:])))
+        else:
+            inner = _type_of(child)
+            fields.append((_attribute(node, name), inner | list[inner] | None, None))  # type: ignore[valid-type]
+    rename = {_attribute(node, name): name for name in (*node.scalars, *node.children)}
+    return msgspec.defstruct("Whole", fields, rename=rename, forbid_unknown_fields=True, gc=False, kw_only=True)
 
 
 def _attribute(node: _Node, name: str) -> str:

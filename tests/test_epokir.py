@@ -25,7 +25,8 @@ from connectors.http import HttpClient
 from connectors.http_errors import PullError, StatusError
 from connectors.keys import KeyStore
 from connectors.paging import PagingRestart
-from connectors.pull import LivePull, allow_list
+from connectors.pull import LivePull
+from connectors.redaction import allow_list
 from connectors.sandbox import World, build_app, in_thread
 from tests.support.reading import make_payload
 from tests.support.shape import assert_same_shape

@@ -19,10 +19,10 @@ from openpyxl import Workbook
 
 from connectors.api import Payload
 from connectors.contract import Contract
-from connectors.pull import allow_list
 from connectors.read.redact_tables import redact_file
 from connectors.read.regions import RegionTable
 from connectors.read.staging import Staging
+from connectors.redaction import allow_list
 from connectors.registry import Registry
 from tests.support.reading import make_payload
 

@@ -182,3 +182,21 @@ def test_every_scalar_survives_as_its_text(bare: Contract, column_values: list[A
     items = ",".join(f'{{"nilai": {literal(v)}, "kode": "k"}}' for v in column_values)
     frame = read_json_rows(make_payload(f"[{items}]"), bare)
     assert frame["nilai"].to_list() == [text(v) for v in column_values]
+
+
+plain_texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(["07:30", 'a":"b', "\\", "null"])
+plain_rows = st.lists(
+    st.fixed_dictionaries({"kode": plain_texts, "nilai": plain_texts | st.none() | st.integers(-(2**63), 2**63 - 1)}),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(plain_rows, st.booleans(), st.sampled_from(["", ', "kode": "dua kali"', ', "nilai": 1.50', ', "lain": 1']))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_large_body_reads_as_its_parts_do(bare: Contract, found: list[Any], escaped: bool, more: str) -> None:
+    texts = [json.dumps(row, ensure_ascii=escaped) for row in found]
+    texts.append(texts[0][:-1] + more + "}")
+    many = texts * (20_000 // len(",".join(texts)) + 1)
+    one_by_one = [row for text in texts for row in rows(bare, f"[{text}]")]
+    assert rows(bare, f"[{','.join(many)}]") == one_by_one * (len(many) // len(texts))

@@ -21,7 +21,8 @@ from connectors.contract import Contract, lint, load_agency, load_contract
 from connectors.http import HttpClient
 from connectors.http_errors import PullError
 from connectors.keys import KeyStore
-from connectors.pull import LivePull, allow_list
+from connectors.pull import LivePull
+from connectors.redaction import allow_list
 from connectors.sandbox import World, build_app, in_thread
 from connectors.sp2kp.connector import FEEDS
 from tests.support.shape import assert_same_shape

@@ -9,7 +9,7 @@ from typing import Any, cast
 from connectors.api import MissingSecret, Payload, PullContext, Window
 from connectors.contract import Contract
 from connectors.http import HttpClient
-from connectors.pull import allow_list
+from connectors.redaction import allow_list
 
 
 class Asking:

@@ -92,6 +92,11 @@ def _extension(name: str) -> str:
     return str(path)
 
 
+def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension from its wheel. Raises RuntimeError when the wheel is not installed."""
+    con.execute(f"LOAD {literal(_extension(name))}")
+
+
 def bare(
     config: dict[str, Any] | None = None, database: str = ":memory:", *, closed: bool = False
 ) -> duckdb.DuckDBPyConnection:

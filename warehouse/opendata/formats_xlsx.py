@@ -14,6 +14,9 @@ import duckdb
 
 from warehouse.duck import ident
 from warehouse.opendata.contract import OpenColumn, OpenContract
+from warehouse.opendata.describe import columns_of
+from warehouse.opendata.manifest import Column
+from warehouse.opendata.metadata.dictionary import HEADER, WIDTHS, entries
 
 MAX_ROWS = 1_048_576 - 1
 """Rows of one sheet below its header."""
@@ -62,7 +65,7 @@ def write_xlsx(
                 for number, value in enumerate(row):
                     if value is not None:
                         write[number](count, number, value)
-        _dictionary(book.add_worksheet("kamus"), columns, notes, bold)
+        _dictionary(book.add_worksheet("kamus"), columns_of(contract), notes, bold)
     return count
 
 
@@ -107,21 +110,12 @@ def _exact(value: float | Decimal) -> bool:
     return value - value == 0  # neither infinite nor no number
 
 
-def _dictionary(sheet: Any, columns: Sequence[OpenColumn], notes: Sequence[str], bold: Any) -> None:
+def _dictionary(sheet: Any, columns: Sequence[Column], notes: Sequence[str], bold: Any) -> None:
     for row, note in enumerate(notes):
         sheet.write_string(row, 0, note)
     start = len(notes) + 1
-    for number, title in enumerate(("kolom", "judul", "keterangan", "tipe", "satuan", "wajib", "kunci")):
-        sheet.write_string(start, number, title, bold)
-    for row, column in enumerate(columns, start + 1):
-        cells = (
-            column.name,
-            column.title,
-            column.description,
-            column.logical_type,
-            column.ext.satuan or "",
-            "ya" if column.required else "",
-            "ya" if column.key else "",
-        )
-        for number, text in enumerate(cells):
-            sheet.write_string(row, number, text)
+    for row, texts in enumerate([HEADER, *entries(columns)], start):
+        for number, text in enumerate(texts):
+            sheet.write_string(row, number, text, *([bold] if row == start else []))
+    for number, width in enumerate(WIDTHS):
+        sheet.set_column(number, number, width)

@@ -4,6 +4,7 @@ Belongs here: selecting by the contract, protection of small cells, the contract
 data, the audit. Does not belong here: whether a person must approve (`publish.py`), making files of the rows.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
@@ -12,6 +13,7 @@ from warehouse.duck import ident, literal
 from warehouse.modelling import render
 from warehouse.opendata.contract import ORIGIN_COLUMN, OpenColumn, OpenContract
 from warehouse.opendata.query import open_query
+from warehouse.privacy.identifiers import scan
 
 RELATION = "_rilis"
 """Name of the temporary table with what may leave."""
@@ -65,6 +67,18 @@ def close_columns(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Non
     for column in contract.columns:
         if not column.open:
             con.execute(f"ALTER TABLE {RELATION} DROP COLUMN {ident(column.name)}")
+
+
+def personal_data(
+    con: duckdb.DuckDBPyConnection, contract: OpenContract, waived: Collection[tuple[str, str]]
+) -> list[str]:
+    """What looks like personal data in the temporary table and is not waived (pairs of column and form)."""
+    return [
+        f"kolom {hit.kolom} memuat {hit.bentuk} di {hit.jumlah} baris, misalnya {hit.contoh_tersamar}: tutup kolomnya, "
+        f"atau walidata menyatakan alasannya (ssp waive {contract.name} {hit.kolom} {hit.bentuk})"
+        for hit in scan(con, RELATION, contract.public)
+        if (hit.kolom, hit.bentuk) not in waived
+    ]
 
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "HUGEINT"})

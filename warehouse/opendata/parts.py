@@ -1,0 +1,151 @@
+"""The Parquet parts of a version: rows divided into spans, of which only those that changed are written.
+
+Belongs here: digests of spans, writing and keeping parts. Does not belong here: what the parts' rows are (`gate.py`),
+files in one piece (`files.py`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from warehouse.duck import ident, literal
+from warehouse.opendata import formats
+from warehouse.opendata.contract import OpenContract
+from warehouse.opendata.describe import columns_of
+from warehouse.opendata.diff import compare
+from warehouse.opendata.gate import RELATION
+from warehouse.opendata.manifest import Diff, Part, Version
+from warehouse.opendata.store import Store
+
+WHOLE = "semua"
+
+
+class _Fresh(NamedTuple):
+    """A part that was just written to a temporary file."""
+
+    path: Path
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The rows in the temporary table by span, in order: name → (rows, digest of them); `first` and `last` date."""
+
+    by_name: Mapping[str, tuple[int, str]]
+    first: date | None
+    last: date | None
+
+    @property
+    def rows(self) -> int:
+        return sum(rows for rows, _ in self.by_name.values())
+
+    def same_as(self, version: Version) -> bool:
+        """Whether these are the rows of a version, as far as their digests tell."""
+        return {name: digest for name, (_, digest) in self.by_name.items()} == {
+            p.rentang: p.isi for p in version.bagian
+        }
+
+
+def measure(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Spans:
+    """Divide the rows of the temporary table into spans and digest each.
+
+    The digest is a sum of the engine's row hashes. It tells quickly that nothing changed; that something did is told
+    by comparing rows, for another release of the engine may hash the same rows otherwise.
+    """
+    columns = ", ".join(ident(c.name) for c in contract.public)
+    period = f"CAST({ident(contract.period)} AS DATE)" if contract.period else "NULL"
+    found = con.execute(
+        f"SELECT {_span_sql(contract)} AS rentang, count(*), CAST(sum(CAST(hash({columns}) AS HUGEINT)) AS VARCHAR), "
+        f"min({period}), max({period}) FROM {RELATION} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    form = repr([(c.name, c.sql_type) for c in contract.public])
+    spans = {
+        name: (rows, hashlib.sha256(f"{form}\n{rows}\n{total}".encode()).hexdigest()[:32])
+        for name, rows, total, _, _ in found
+    }
+    return Spans(
+        spans,
+        first=min((r[3] for r in found if r[3]), default=None),
+        last=max((r[4] for r in found if r[4]), default=None),
+    )
+
+
+@dataclass(frozen=True)
+class Written:
+    """Parts of the version in the making: those kept from the last one, those just written, spans that are gone."""
+
+    order: tuple[str, ...]
+    kept: Mapping[str, Part]
+    fresh: Mapping[str, _Fresh]
+    gone: tuple[str, ...]
+
+    def diff(self, con: duckdb.DuckDBPyConnection, store: Store, contract: OpenContract, last: Version) -> Diff:
+        """The change against the last version, counted over the parts that differ."""
+        return compare(
+            con,
+            last,
+            columns_of(contract),
+            contract.key,
+            old=[store.root / p.path for p in last.bagian if p.rentang not in self.kept],
+            new=[f.path for f in self.fresh.values()],
+            spans=sorted({*self.fresh, *self.gone}),
+            rows=sum(p.baris for p in self.kept.values()) + sum(f.rows for f in self.fresh.values()),
+        )
+
+    def store(self, store: Store) -> tuple[Part, ...]:
+        """Take the new parts into the store; gives all parts in order."""
+        parts = dict(self.kept)
+        for span, (path, digest, rows) in self.fresh.items():
+            stored = store.add(path, "parquet")
+            parts[span] = Part(
+                rentang=span, path=stored.path, sha256=stored.sha256, bytes=stored.bytes, baris=rows, isi=digest
+            )
+        return tuple(parts[s] for s in self.order)
+
+
+def write_parts(
+    con: duckdb.DuckDBPyConnection, store: Store, contract: OpenContract, spans: Spans, last: Version | None
+) -> Written:
+    """Write the spans that the last version does not have with this content, each ordered by the key."""
+    known = {(p.rentang, p.isi): p for p in last.bagian} if last else {}
+    kept: dict[str, Part] = {}
+    fresh: dict[str, _Fresh] = {}
+    columns = ", ".join(ident(c.name) for c in contract.public)
+    order = ", ".join(ident(k) for k in contract.key)
+    for name, (_, digest) in spans.by_name.items():
+        if part := known.get((name, digest)):
+            kept[name] = part
+            continue
+        temp = store.temp(f"bagian-{name}.parquet")
+        select = f"SELECT {columns} FROM {RELATION} {_where(contract, name)} ORDER BY {order}"
+        fresh[name] = _Fresh(temp, digest, formats.write_parquet(con, select, temp))
+    gone = tuple(p.rentang for p in last.bagian if p.rentang not in spans.by_name) if last else ()
+    return Written(tuple(spans.by_name), kept, fresh, gone)
+
+
+def _divided(contract: OpenContract) -> bool:
+    return contract.ext.bagian != WHOLE and contract.period is not None
+
+
+def _span_sql(contract: OpenContract) -> str:
+    if not _divided(contract):
+        return literal(WHOLE)
+    form = "%Y" if contract.ext.bagian == "tahun" else "%Y-%m"
+    return f"strftime({ident(str(contract.period))}, {literal(form)})"
+
+
+def _where(contract: OpenContract, span: str) -> str:
+    """Condition on the rows of a span, as bounds, which the engine tests without making a text of each date."""
+    if not _divided(contract):
+        return ""
+    column = ident(str(contract.period))
+    year, _, month = span.partition("-")
+    first = date(int(year), int(month or 1), 1)
+    after = date(first.year + 1, 1, 1) if not month else date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return f"WHERE {column} >= DATE '{first}' AND {column} < DATE '{after}'"

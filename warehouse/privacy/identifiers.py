@@ -77,10 +77,11 @@ def scan(con: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[OpenCo
 
 def _scan_text(con: duckdb.DuckDBPyConnection, relation: str, column: str) -> list[Hit]:
     name = ident(column)
+    # With n in it, the condition cannot be pushed below the grouping, where it would be tried on every row.
     cursor = con.execute(
         f"SELECT v, n FROM (SELECT CAST({name} AS VARCHAR) AS v, count(*) AS n FROM {ident(relation)} GROUP BY ALL)"
-        f" WHERE regexp_matches(v, {literal(_CANDIDATE)}, 'i')"
-        f" AND NOT regexp_full_match(v, {literal(_PLAINLY_NONE)}, 'i') ORDER BY v"
+        f" WHERE CASE WHEN n > 0 THEN regexp_matches(v, {literal(_CANDIDATE)}, 'i')"
+        f" AND NOT regexp_full_match(v, {literal(_PLAINLY_NONE)}, 'i') END ORDER BY v"
     )
     rows: Counter[IdentifierForm] = Counter()
     examples: dict[IdentifierForm, str] = {}

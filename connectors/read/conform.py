@@ -10,6 +10,7 @@ and nothing coerced: accepted and rejected rows together are the raw rows.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 
 import polars as pl
 
@@ -77,26 +78,35 @@ def _gathered(parts: Iterable[tuple[Payload, pl.DataFrame]], contract: Contract)
     """All raw rows with the contract's wire columns, the marks, and lineage. Raises PayloadError."""
     wires = list(dict.fromkeys(c.wire for c in contract.columns))
     names = [*wires, MISSING_MARK, SHAPE_MARK]
-    frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String) | LINEAGE_COLUMNS | {_REFERENCE: pl.Date})]
+    filled: list[tuple[Payload, pl.DataFrame]] = []
     for payload, raw in parts:
         if raw.width:
             missing = [name for name in required_names(contract) if name not in raw.columns]
             refuse_missing(missing, set(raw.columns).difference(names), payload.slot)
         if raw.height:
-            present_or_null = [
-                pl.col(name).cast(pl.String) if name in raw.columns else pl.lit(None, pl.String).alias(name)
-                for name in names
-            ]
-            frames.append(
-                raw.select(
-                    *present_or_null,
-                    pl.lit(payload.sha256).alias("_payload"),
-                    pl.int_range(pl.len(), dtype=pl.Int32).alias("_baris"),
-                    pl.lit(payload.asal).alias("_asal"),
-                    pl.lit((payload.fetched_at + WIB_OFFSET).date()).alias(_REFERENCE),
-                )
-            )
-    return pl.concat(frames, rechunk=True)
+            filled.append((payload, raw))
+    frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    # Frames of one shape are joined before anything else is done with them: there may be thousands.
+    for columns, alike in groupby((raw for _, raw in filled), key=lambda raw: raw.columns):
+        texts = [pl.col(n).cast(pl.String) if n in columns else pl.lit(None, pl.String).alias(n) for n in names]
+        frames.append(pl.concat(alike, how="vertical_relaxed").select(texts))
+    return pl.concat(frames, rechunk=True).hstack(_lineage(filled))
+
+
+def _lineage(parts: Sequence[tuple[Payload, pl.DataFrame]]) -> pl.DataFrame:
+    """Payload, row number and origin of each row of the raw frames, and the day it was fetched."""
+    payloads = [payload for payload, _ in parts]
+    facts = {
+        "_payload": [p.sha256 for p in payloads],
+        "_asal": [p.asal for p in payloads],
+        _REFERENCE: [(p.fetched_at + WIB_OFFSET).date() for p in payloads],
+    }
+    heights = pl.Series([raw.height for _, raw in parts], dtype=pl.Int64)
+    return (
+        pl.DataFrame(facts, schema={"_payload": pl.String, "_asal": pl.String, _REFERENCE: pl.Date})
+        .with_columns(pl.int_ranges(heights, dtype=pl.Int32).alias("_baris"))
+        .explode("_baris")
+    )
 
 
 def _shown(column: Column, texts: pl.Series) -> str | pl.Series:
@@ -250,7 +260,8 @@ def drop_identical(rows: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame
     uniqueness check refuses them.
     """
     key = list(contract.primary_key)
-    if not key or not rows.select(pl.struct(key).is_duplicated().any()).item():
+    # Equal keys have equal hashes, and hashes are far quicker to compare.
+    if not key or rows.select(key).hash_rows().n_unique() == rows.height:
         return rows, pl.DataFrame(schema=REJECTED_SCHEMA)
     columns = [c.name for c in contract.columns]
     numbered = rows.with_row_index(_ROW)

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from assets.timeliness import due
 from assets.workspace import Workspace
 from connectors.api import Payload
 from connectors.contract import Contract
@@ -85,6 +86,7 @@ class Settler:
             mulai=self.started,
             selesai=datetime.now(UTC),
             kontrak=self._contract.digest,
+            jatuh_tempo=due(self._contract, key),
             **values,
         )
 

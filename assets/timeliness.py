@@ -41,6 +41,27 @@ def expected_newest(contract: Contract, now: datetime) -> str | None:
     return None if pulled is None else promised(contract, pulled.date())
 
 
+def due(contract: Contract, key: str) -> date | None:
+    """Business date of the scheduled pull that is to bring a partition: the inverse of `promised`.
+
+    None where nothing is promised: a dataset of one partition, a weekend of a dataset without weekends, and keys of
+    outcomes that speak of no partition.
+    """
+    try:
+        first = date.fromisoformat(key)
+    except ValueError:
+        return None
+    if contract.ext.hari_kerja and contract.ext.partisi == "harian" and first.weekday() >= 5:
+        return None
+    if contract.ext.mode != "potret":
+        if contract.ext.partisi == "bulanan":
+            first = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        first += contract.latency
+    before = datetime(first.year, first.month, first.day) - timedelta(minutes=1)  # noqa: DTZ001 CronSim's WIB
+    pulled = next(CronSim(contract.ext.jadwal, before), None)
+    return None if pulled is None else pulled.date()
+
+
 def closed_window(contract: Contract, today: date, days: int) -> tuple[date, date]:
     """The last `days` business dates that are closed by the contract's promise."""
     end = today - timedelta(days=max(0, contract.latency.days))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.timeliness import GRACE, WIB, expected_newest, promised
+from assets.timeliness import GRACE, WIB, due, expected_newest, promised
 from tests.support.bad_input import built_in
 
 PRICES = "pihps.harga_pangan_pasar"  # 14:15 from Monday to Friday, of the day before
@@ -92,3 +92,35 @@ def test_whoever_pulls_on_schedule_is_never_late(dataset: str, day: date, share:
     done = [start for start in starts if start <= instant - GRACE]
     newest = max(promised(contract, start.date()) or "" for start in done)
     assert expected_newest(contract, instant - GRACE) == newest
+
+
+@pytest.mark.parametrize(
+    ("dataset", "key", "expected"),
+    [
+        (PRICES, "2026-11-19", date(2026, 11, 20)),
+        (PRICES, "2026-11-20", date(2026, 11, 23)),  # Friday's prices are asked for on Monday
+        (PRICES, "2026-11-21", None),  # Saturdays bring nothing
+        ("cctv.kamera", "2026-11-20", date(2026, 11, 20)),
+        ("samsat.target_tahunan", "2027-01-01", date(2027, 1, 4)),
+        ("pihps.ref_pasar", "semua", None),
+        (PRICES, "?2026-11-19", None),
+        ("tirtanadi.gangguan_air", "berkas:laporan.xlsx", None),
+    ],
+)
+def test_an_outcome_says_by_which_day_its_partition_was_promised(dataset: str, key: str, expected: date | None) -> None:
+    assert due(built_in().contract(dataset), key) == expected
+
+
+@given(dataset=st.sampled_from(DATASETS), day=st.dates(date(2020, 1, 1), date(2030, 12, 31)))
+def test_on_its_due_day_a_partition_is_promised_and_at_no_pull_before(dataset: str, day: date) -> None:
+    contract = built_in().contract(dataset)
+    grain = {"harian": day, "bulanan": day.replace(day=1), "tahunan": date(day.year, 1, 1)}[contract.ext.partisi]
+    when = due(contract, grain.isoformat())
+    if when is None:
+        assert contract.ext.hari_kerja
+        assert grain.weekday() >= 5
+        return
+    # With the minutes of that day, before whose first pull the one before it is the last.
+    before = expected_newest(contract, datetime(when.year, when.month, when.day, tzinfo=WIB) - timedelta(minutes=1))
+    assert (promised(contract, when) or "") >= grain.isoformat()
+    assert before is None or before < grain.isoformat()

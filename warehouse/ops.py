@@ -5,7 +5,7 @@ All are append-only: the state of a partition is its newest outcome. Does not be
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import orjson
@@ -54,6 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
         "kontrak": "VARCHAR",
         "mulai": "TIMESTAMPTZ",
         "selesai": "TIMESTAMPTZ",
+        "jatuh_tempo": "DATE",
     },
     "ops.pemeriksaan": {
         "run_id": "VARCHAR",
@@ -104,7 +105,8 @@ class Outcome:
     """What one attempt did to one partition of one dataset.
 
     `partisi` is an ISO date or `semua`; `berkas:<name>` where a file could not be read as a whole, and `?<date>`
-    for rows of a window whose partition could not be told (see `is_partition`).
+    for rows of a window whose partition could not be told (see `is_partition`). `jatuh_tempo`: business date (WIB) by
+    which the contract promises the partition, None where nothing is promised.
     """
 
     run_id: str
@@ -125,6 +127,7 @@ class Outcome:
     muatan: tuple[str, ...] = ()
     profil: Mapping[str, Any] = field(default_factory=dict)
     kontrak: str = ""
+    jatuh_tempo: date | None = None
 
     @property
     def ok(self) -> bool:
@@ -149,6 +152,7 @@ _POLARS = {
     "VARCHAR": pl.String(),
     "BIGINT": pl.Int64(),
     "INTEGER": pl.Int32(),
+    "DATE": pl.Date(),
     "VARCHAR[]": pl.List(pl.String),
     "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
 }

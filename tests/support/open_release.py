@@ -232,7 +232,7 @@ def publish_all(
         c.name: publish_dataset(con, c, AGENCIES[c.agency], root, decisions, today, publisher)
         for c in contracts.values()
     }
-    publish_release(root, list(contracts.values()), AGENCIES, publisher, today, site)
+    publish_release(root, list(contracts.values()), AGENCIES, decisions, publisher, today, site)
     return done
 
 

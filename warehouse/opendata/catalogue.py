@@ -167,7 +167,8 @@ def _mend(path: Path, base_url: str, steps: Sequence[Step]) -> int:
             kept = [p.path for p in step.version.bagian]
             con.execute(
                 "UPDATE ducklake_data_file SET end_snapshot = ? WHERE end_snapshot IS NULL "
-                "AND NOT list_contains(?, path) AND table_id IN (SELECT table_id FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL)",
+                "AND NOT list_contains(?, path) AND table_id IN "
+                "(SELECT table_id FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL)",
                 [snapshot, kept, step.version.dataset],
             )
         con.execute(

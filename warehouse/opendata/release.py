@@ -11,6 +11,7 @@ from pathlib import Path
 from connectors.contract import Agency
 from warehouse.opendata.catalogue import Removal, Step, build_catalogue
 from warehouse.opendata.contract import OpenContract
+from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.describe import Publisher
 from warehouse.opendata.manifest import (
     CATALOGUE_FILE,
@@ -27,8 +28,12 @@ from warehouse.opendata.manifest import (
 from warehouse.opendata.metadata import dcat
 from warehouse.opendata.moment import moment_of
 from warehouse.opendata.store import Store
+from warehouse.opendata.withdraw import clean, mark
 
 DCAT_FILES = ("katalog.jsonld", "katalog.ttl")
+
+KEPT_RELEASES = 30
+"""Releases that stay for readers who opened one of them; each lists all versions anyway."""
 
 Site = Callable[[Path, Path, Release], None]
 """Writes the pages of a release: public root, folder of the release in the making, what it lists."""
@@ -42,46 +47,63 @@ def publish_release(
     root: Path,
     contracts: Sequence[OpenContract],
     agencies: Mapping[str, Agency],
+    decisions: Decisions,
     publisher: Publisher,
     today: date,
     site: Site | None = None,
 ) -> int | None:
     """Make a release of all standing versions if they are not those of the last one; gives its number, or None.
 
-    Raises ReleaseError, CatalogueError; the last release stays then.
+    Withdrawals that were decided are carried out. Raises ReleaseError, CatalogueError; the last release stays then.
     """
     store = Store(root)
     with store.writing():
-        number = current(root)
-        last = read_release(root, number) if number is not None else None
-        known = {d.dataset: d for d in last.dataset} if last else {}
-        names = sorted({*known, *(c.name for c in contracts)})
-        before = last.snapshot if last else 0
-        listed = [_listed(store, name, known.get(name), before + 1) for name in names if store.numbers(name)]
-        if not listed or (last is not None and tuple(listed) == last.dataset):
-            return None
-        versions = [read_version(root, d.dataset, d.versi) for d in listed if d.versi is not None]
-        _verify_files(root, versions)
-        folder = store.work_folder("rilis")
-        catalogue = root / "rilis" / str(number) / CATALOGUE_FILE if number is not None else None
-        steps = list(_steps(store, listed, before + 1))
-        removals = [r for d in listed if (old := known.get(d.dataset)) for r in _removals(d, old)]
-        snapshot = build_catalogue(folder / CATALOGUE_FILE, catalogue, root, publisher.base_url, steps, removals)
-        release = Release(
-            nomor=store.next_release(),
-            terbit=moment_of(today),
-            provinsi=publisher.province,
-            kode_provinsi=publisher.province_code,
-            dataset=tuple(listed),
-            instansi=tuple(_agencies(versions, agencies)),
-            snapshot=snapshot,
-        )
-        for name, body in zip(DCAT_FILES, dcat.catalogue(release, versions, publisher.base_url), strict=True):
-            (folder / name).write_bytes(body)
-        if site is not None:
-            site(root, folder, release)
-        store.add_release(release, folder)
-        return release.nomor
+        mark(store, decisions)
+        made = _release(store, contracts, agencies, publisher, today, site)
+        clean(store)
+        store.prune_releases(KEPT_RELEASES)
+        return made
+
+
+def _release(
+    store: Store,
+    contracts: Sequence[OpenContract],
+    agencies: Mapping[str, Agency],
+    publisher: Publisher,
+    today: date,
+    site: Site | None,
+) -> int | None:
+    root = store.root
+    number = current(root)
+    last = read_release(root, number) if number is not None else None
+    known = {d.dataset: d for d in last.dataset} if last else {}
+    names = sorted({*known, *(c.name for c in contracts)})
+    before = last.snapshot if last else 0
+    listed = [_listed(store, name, known.get(name), before + 1) for name in names if store.numbers(name)]
+    if not listed or (last is not None and tuple(listed) == last.dataset):
+        return None
+    versions = [read_version(root, d.dataset, d.versi) for d in listed if d.versi is not None]
+    _verify_files(root, versions)
+    folder = store.work_folder("rilis")
+    catalogue = root / "rilis" / str(number) / CATALOGUE_FILE if number is not None else None
+    steps = list(_steps(store, listed, before + 1))
+    removals = [r for d in listed if (old := known.get(d.dataset)) for r in _removals(d, old)]
+    snapshot = build_catalogue(folder / CATALOGUE_FILE, catalogue, root, publisher.base_url, steps, removals)
+    release = Release(
+        nomor=store.next_release(),
+        terbit=moment_of(today),
+        provinsi=publisher.province,
+        kode_provinsi=publisher.province_code,
+        dataset=tuple(listed),
+        instansi=tuple(_agencies(versions, agencies)),
+        snapshot=snapshot,
+    )
+    for name, body in zip(DCAT_FILES, dcat.catalogue(release, versions, publisher.base_url), strict=True):
+        (folder / name).write_bytes(body)
+    if site is not None:
+        site(root, folder, release)
+    store.add_release(release, folder)
+    return release.nomor
 
 
 def _verify_files(root: Path, versions: Sequence[Version]) -> None:

@@ -105,6 +105,22 @@ class Store:
         self._add_folder(folder, {MANIFEST_FILE: _json(version), **files})
         crashpoint("store.version_added")
 
+    def mark_withdrawn(self, gone: Withdrawn) -> None:
+        """Put the word about a withdrawn version into its folder."""
+        temp = self.temp(WITHDRAWN_FILE)
+        temp.write_bytes(_json(gone))
+        temp.chmod(_READ_ONLY)
+        fsync_path(temp)
+        folder = self.root / "dataset" / gone.dataset / f"v{gone.versi}"
+        temp.replace(folder / WITHDRAWN_FILE)
+        fsync_path(folder)
+
+    def prune_releases(self, keep: int) -> None:
+        """Remove all releases but the newest `keep`; what they list stays where it is."""
+        numbers = sorted(int(p.name) for p in (self.root / "rilis").glob("[0-9]*") if p.name.isdigit())
+        for number in numbers[:-keep]:
+            shutil.rmtree(self.root / "rilis" / str(number))
+
     def work_folder(self, name: str) -> Path:
         """An empty private folder, for `add_release`."""
         folder = self._work / name

@@ -25,19 +25,14 @@ def settle_files(
 ) -> list[ops.Outcome]:
     """Settle the files that no attempt under this contract (of the run `run_id` only, if given) has finished yet.
 
-    A file may fill many partitions, committed some at a time: only the row written after the last of them says that a
-    file is done. One whose attempt was killed in between is read again.
+    A file is known by its name and bytes: one that has the bytes of an earlier delivery again is the newest delivery.
+    It may fill many partitions, committed some at a time: only the row written after the last of them says that it
+    is done. One whose attempt was killed in between, or could not be written, is read again.
     """
     lake = workspace.lake
     lake.ensure_source(contract)
-    done = set(
-        lake.query(
-            f"SELECT DISTINCT unnest(muatan) AS m FROM {LAKE}.ops.hasil "
-            "WHERE dataset = ? AND kontrak = ? AND partisi LIKE 'berkas%' AND run_id = coalesce(?, run_id)",
-            [contract.id, contract.digest, run_id],
-        )["m"]
-    )
-    fresh = [p for p in payloads if p.sha256 not in done]
+    done = _finished(workspace, contract, run_id)
+    fresh = [p for p in payloads if done.get(ops.FILE + p.slot) != p.sha256]
     outcomes: list[ops.Outcome] = []
     staging = settler.staging(workspace.today)
     used: list[Payload] = []
@@ -48,7 +43,7 @@ def settle_files(
         except PayloadError as error:
             outcomes.append(
                 settler.outcome(
-                    f"berkas:{payload.slot}",
+                    ops.FILE + payload.slot,
                     "gagal_baca",
                     alasan=error.code,
                     rincian=str(error),
@@ -92,12 +87,27 @@ def settle_files(
     for staged in batches(keys, whole, rejected, doubts):
         outcomes.extend(settler.judge_and_commit(staged, states, facts))
     crashpoint("files.committed")
-    finished = settler.outcome(
-        "berkas", "tidak_berubah", alasan="berkas_selesai", muatan=tuple(sorted({p.sha256 for p in used}))
-    )
-    # Dated at the start: the partitions' own outcomes stay the newest word on the dataset.
-    lake.record([replace(finished, selesai=settler.started)])
+    if all(o.status != "gagal_simpan" for o in outcomes):
+        finished = [
+            settler.outcome(
+                ops.FILE + p.slot, "tidak_berubah", alasan="berkas_selesai", muatan=(p.sha256,), asal=p.asal
+            )
+            for p in used
+        ]
+        # Dated at the start: the partitions' own outcomes stay the newest word on the dataset.
+        lake.record([replace(one, selesai=settler.started) for one in finished])
     return outcomes
+
+
+def _finished(workspace: Workspace, contract: Contract, run_id: str | None) -> dict[str, str]:
+    """Bytes (sha256) that were last done with under each file's key."""
+    rows = workspace.lake.query(
+        f"SELECT partisi, max_by(muatan[1], (mulai, run_id)) AS sha FROM {LAKE}.ops.hasil "
+        "WHERE dataset = ? AND kontrak = ? AND starts_with(partisi, ?) AND len(muatan) = 1 "
+        "AND run_id = coalesce(?, run_id) GROUP BY 1",
+        [contract.id, contract.digest, ops.FILE, run_id],
+    )
+    return dict(rows.iter_rows())
 
 
 def _with_other_units(

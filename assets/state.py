@@ -142,7 +142,7 @@ def _files_settled(workspace: Workspace, contracts: list[Contract]) -> pl.DataFr
         f"""
         WITH selesai AS (
             SELECT dataset, run_id, mulai, unnest(muatan) AS muatan FROM {LAKE}.ops.hasil
-            WHERE list_contains(?, dataset) AND partisi LIKE 'berkas%'
+            WHERE list_contains(?, dataset) AND starts_with(partisi, '{ops.FILE}')
         )
         SELECT h.dataset, h.partisi, s.muatan, max(h.selesai) AS _terakhir
         FROM {LAKE}.ops.hasil AS h JOIN selesai AS s USING (dataset, run_id, mulai)

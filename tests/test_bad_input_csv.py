@@ -194,3 +194,17 @@ def test_a_date_without_a_year_is_the_last_such_day_before_the_file(office: Plac
     path.unlink()
     held("tahun_disimpulkan", outcome)
     assert outcome.partisi == "2025-12-30"
+
+
+@keeps("berkas_kembali")
+def test_a_file_that_has_its_earlier_bytes_again_is_the_newest_delivery(office: Place) -> None:
+    day = next(DAYS)
+    first, second = table(*rows(day)), table(*(line.replace("500;7", "900;7") for line in rows(day)))
+    assert deliver(office, first)[iso(day)].status == "diterima"
+    before = office.rows(DATASET)
+    assert deliver(office, second)[iso(day)].status == "diterima"
+    assert not office.rows(DATASET).equals(before)
+    assert deliver(office, second) == {}, "what lies there unchanged is done with"
+    held("berkas_kembali", deliver(office, first)[iso(day)])
+    assert office.rows(DATASET).equals(before)
+    assert deliver(office, first) == {}

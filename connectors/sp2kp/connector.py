@@ -97,8 +97,12 @@ def _regions(ctx: PullContext, asker: _Asker) -> list[tuple[str, str]]:
 
 
 def _region_rows(body: bytes) -> list[tuple[str, str]]:
-    rows = _answer(body)["data"]
-    return sorted({(str(row["kode_kab_kota"]), str(row["nama_kab_kota"])) for row in rows})
+    """Each code once. Which of several names under one code is meant is not guessed: with all of them beside it, no
+    region fits, so that its prices are set aside with that reason."""
+    names: dict[str, set[str]] = {}
+    for row in _answer(body)["data"]:
+        names.setdefault(str(row["kode_kab_kota"]), set()).add(str(row["nama_kab_kota"]))
+    return [(code, " / ".join(sorted(names[code]))) for code in sorted(names)]
 
 
 def _expect_regions(body: bytes) -> None:

@@ -153,15 +153,15 @@ class Place:
     def pull(self, dataset: str, *days: date) -> list[Outcome]:
         """The outcomes of one pull, which are those that `ops.hasil` has of it: each once, and no other.
 
-        The mark by which finished files are known is left out.
+        The marks by which finished files are known are left out.
         """
         run = f"uji-{uuid4().hex[:8]}"
         outcomes = Ingest(self.ws, run_id=run).run(self.contract(dataset), days)
         columns = ("partisi", "status", "alasan", "rincian", "ditarik", "diterima", "dikarantina")
-        outcomes = [o for o in outcomes if (o.partisi, o.status) != ("berkas", "tidak_berubah")]
+        outcomes = [o for o in outcomes if not (o.partisi.startswith("berkas") and o.status == "tidak_berubah")]
         written = self.ws.lake.query(
             f"SELECT {', '.join(columns)} FROM lake.ops.hasil WHERE run_id = ? "
-            "AND (partisi, status) <> ('berkas', 'tidak_berubah')",
+            "AND NOT (partisi LIKE 'berkas%' AND status = 'tidak_berubah')",
             [run],
         )
         returned = [tuple(getattr(o, c) for c in columns) for o in outcomes]

@@ -1,0 +1,188 @@
+"""Charts of datasets: which rows one shows, as SQL that readers see, and the words around it.
+
+Does not belong here: how it looks (`marks.py`), drawing (`draw.py`).
+
+Several rows that fall on one point are added up, or averaged when their unit is a rate (`Rp/kg`, `%`); the caption says
+which.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ssp_pipeline.portal.site.marks import DARK, Tile, bars, line, tile_map
+from ssp_pipeline.portal.site.rows import Answer, Rows, condition, ident, literal
+from ssp_pipeline.portal.site.text import Words
+from warehouse.opendata.manifest import Version
+
+MOST_LINES = 6
+MOST_BARS = 20
+MOST_PERIODS = 180
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of one dataset: a specification for each width, the query, words for it, and what its script needs."""
+
+    specs: Mapping[str, dict[str, Any]]
+    answer: Answer
+    title: str
+    caption: str
+    summary: str
+    script: Mapping[str, Any]
+
+
+def chart_of(version: Version, rows: Rows, tiles: Mapping[str, Tile], words: Words) -> Chart | None:
+    """The chart that the dataset's contract asks for; None when it asks for none or there is nothing to draw."""
+    wanted = version.grafik
+    if not wanted:
+        return None
+    kind = wanted["jenis"]
+    if (kind == "peta" and not tiles) or (kind == "garis" and not version.kolom_periode):
+        kind = "batang"
+    answer = rows.ask(_line_sql(version, rows) if kind == "garis" else _latest_sql(version))
+    records = [_plain(r) for r in answer.records() if r["nilai"] is not None]
+    if not records:
+        return None
+    unit = _unit(version)
+    origin = words.gettext("data tiruan, bukan angka resmi") if version.stand_in else ""
+    temporal = isinstance(answer.rows[0][0], date)
+    names = {r["kelompok"]: tiles[r["kelompok"]].nama for r in records if r.get("kelompok") in tiles}
+    match kind:
+        case "garis":
+            specs = line(records, unit, origin, words, temporal=temporal)
+        case "peta":
+            specs = tile_map(records, unit, origin, words, tiles)
+        case _:
+            named = [r | {"kelompok": names.get(r["kelompok"], str(r["kelompok"]))} for r in records[:MOST_BARS]]
+            specs = bars(named, unit, origin, words)
+    return Chart(
+        specs=specs,
+        answer=answer,
+        title=wanted["judul"],
+        caption=_caption(version, words),
+        summary=_trend(records, unit, words) if kind == "garis" else _ends(records, names, unit, words),
+        script={
+            "titik": _point_sql(version, kind),
+            "waktu": "date" if temporal else "",
+            "kode": {name: code for code, name in names.items()} if kind == "batang" else {},
+            "gelap": DARK,
+        },
+    )
+
+
+def _line_sql(version: Version, rows: Rows) -> str:
+    """Points of the newest periods, of the groups with the most rows."""
+    chart, table, period = version.grafik or {}, ident(version.dataset), ident(version.kolom_periode or "")
+    shown = _where(chart)
+    group = chart.get("kelompok")
+    terms = [*shown, f"{period} IN (SELECT DISTINCT {period} FROM {table} ORDER BY 1 DESC LIMIT {MOST_PERIODS})"]
+    if group:
+        name = ident(group)
+        most = rows.ask(
+            f"SELECT {name} FROM {table}{_clause(shown)} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST_LINES}"
+        )
+        terms.append(f"{name} IN ({', '.join(literal(value) for (value,) in most.rows)})")
+    what = f"{period} AS waktu, {ident(group) + ' AS kelompok, ' if group else ''}{_value(version)} AS nilai"
+    return f"SELECT {what}\nFROM {table}{_clause(terms)}\nGROUP BY ALL\nORDER BY ALL"
+
+
+def _latest_sql(version: Version) -> str:
+    """One value a group at the newest period that has one."""
+    table = ident(version.dataset)
+    terms = _newest(version)
+    what = f"{_group(version)} AS kelompok, {_value(version)} AS nilai"
+    return f"SELECT {what}\nFROM {table}{_clause(terms)}\nGROUP BY ALL\nORDER BY nilai DESC NULLS LAST, kelompok"
+
+
+def _point_sql(version: Version, kind: str) -> str:
+    """The query of one point, with {waktu} and {kelompok} where the script of the page puts the point's own."""
+    chart, table = version.grafik or {}, ident(version.dataset)
+    terms = _where(chart) if kind == "garis" else _newest(version)
+    if kind == "garis":
+        terms.append(f"{ident(version.kolom_periode or '')} = {{waktu}}")
+    if kind != "garis" or chart.get("kelompok"):
+        terms.append(f"{_group(version)} = {{kelompok}}")
+    return f"SELECT {_value(version)} AS nilai\nFROM {table}{_clause(terms)}"
+
+
+def _newest(version: Version) -> list[str]:
+    chart, terms = version.grafik or {}, _where(version.grafik or {})
+    if version.kolom_periode:
+        period = ident(version.kolom_periode)
+        filled = [*terms, f"{ident(chart['nilai'])} IS NOT NULL"]
+        inner = " AND ".join(filled)
+        terms = [*terms, f"{period} = (SELECT max({period}) FROM {ident(version.dataset)} WHERE {inner})"]
+    return terms
+
+
+def _where(chart: Mapping[str, Any]) -> list[str]:
+    return [condition({k: v}) for k, v in (chart.get("saring") or {}).items()]
+
+
+def _clause(terms: Sequence[str]) -> str:
+    return "\nWHERE " + "\n  AND ".join(terms) if terms else ""
+
+
+def _group(version: Version) -> str:
+    return ident((version.grafik or {}).get("kelompok") or version.kolom_wilayah or version.kunci[0])
+
+
+def _value(version: Version) -> str:
+    return f"{_aggregate(version)}({ident((version.grafik or {})['nilai'])})"
+
+
+def _unit(version: Version) -> str:
+    return next((c.satuan or "" for c in version.kolom if c.nama == (version.grafik or {})["nilai"]), "")
+
+
+def _aggregate(version: Version) -> str:
+    """`sum` or `avg`, also where each point is one row: the text of the query then needs no second form."""
+    unit = _unit(version)
+    return "avg" if "/" in unit or "%" in unit or "persen" in unit.lower() else "sum"
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as JSON holds it: numbers as floats, times as ISO text."""
+    plain: dict[str, Any] = {"nilai": float(record["nilai"])}
+    if "waktu" in record:
+        when = record["waktu"]
+        plain["waktu"] = when.isoformat() if isinstance(when, date) else when
+    if "kelompok" in record:
+        plain["kelompok"] = str(record["kelompok"])
+    return plain
+
+
+def _caption(version: Version, words: Words) -> str:
+    """How the points were made, unit, choice and source, in one line."""
+    way = words.gettext("Rata-rata") if _aggregate(version) == "avg" else words.gettext("Jumlah")
+    chosen = [str(v) for v in ((version.grafik or {}).get("saring") or {}).values()]
+    source = words.gettext("Sumber: {nama}").format(nama=version.produsen)
+    return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, source) if part)
+
+
+def _trend(records: Sequence[Mapping[str, Any]], unit: str, words: Words) -> str:
+    newest = max(r["waktu"] for r in records)
+    last = [r for r in records if r["waktu"] == newest]
+    shown = "; ".join(_said(r, r.get("kelompok", ""), unit, words) for r in last)
+    return f"{_when(newest, words)}: {shown}."
+
+
+def _ends(records: Sequence[Mapping[str, Any]], names: Mapping[str, str], unit: str, words: Words) -> str:
+    ends = [(r, names.get(r["kelompok"], r["kelompok"])) for r in (records[0], records[-1])]
+    high, low = (_said(record, name, unit, words) for record, name in ends)
+    if len(records) == 1:
+        return f"{high}."
+    return words.gettext("Tertinggi: {tinggi}. Terendah: {rendah}.").format(tinggi=high, rendah=low)
+
+
+def _said(record: Mapping[str, Any], name: str, unit: str, words: Words) -> str:
+    return f"{name} {words.number(round(record['nilai'], 2))} {unit}".strip()
+
+
+def _when(value: Any, words: Words) -> str:
+    try:
+        return words.day(date.fromisoformat(str(value)[:10]))
+    except ValueError:
+        return str(value)

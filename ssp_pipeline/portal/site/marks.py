@@ -1,0 +1,266 @@
+"""How charts look: Vega-Lite specifications of lines, tiles and bars in the portal's colours.
+
+Belongs here: marks, scales, sizes, the layout of tiles. Does not belong here: which rows are shown (`charts.py`).
+
+A chart is drawn wide and narrow, light and dark. The dark drawing is the light one with its colours exchanged, so
+`DARK` names every colour that must differ; tiles keep theirs, with the letters on them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from babel.dates import get_day_names, get_month_names
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from ssp_pipeline.portal.site.text import Words
+
+WIDTHS = {"lebar": 640, "sempit": 280}
+
+_TILES = Path(__file__).with_name("tiles")
+_INK, _QUIET, _LINE = "#17232b", "#4b5b66", "#d5dde2"
+_LINES = ("#0069a8", "#b3470a", "#00785a", "#a0428a", "#6f5b00", "#4a4a9c")
+_BAR = "#0e6a80"
+_CLASSES = ("#dcedf2", "#a9d2dd", "#6bb0c1", "#2a7a90", "#0b5568")
+_NO_DATA = "#e9edef"
+_MARKED = "#b00020"
+_ON_LIGHT, _ONDARK = "#10222a", "#fdffff"
+DARK = {
+    _INK: "#e7eef2",
+    _QUIET: "#a9b8c2",
+    _LINE: "#33424c",
+    _NO_DATA: "#8d9aa3",
+    _BAR: "#58b4c9",
+    _MARKED: "#ff9aa8",
+    **dict(zip(_LINES, ("#5cb3f0", "#f09557", "#4cc9a4", "#e294cf", "#d9c04b", "#a5a8f0"), strict=True)),
+}
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+_LOCALE = {
+    "number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["Rp", ""]},
+    "time": {
+        "dateTime": "%A, %e %B %Y %X",
+        "date": "%d/%m/%Y",
+        "time": "%H.%M.%S",
+        "periods": ["AM", "PM"],
+        "days": [get_day_names("wide", locale="id")[d] for d in (6, 0, 1, 2, 3, 4, 5)],
+        "shortDays": [get_day_names("abbreviated", locale="id")[d] for d in (6, 0, 1, 2, 3, 4, 5)],
+        "months": list(get_month_names("wide", locale="id").values()),
+        "shortMonths": list(get_month_names("abbreviated", locale="id").values()),
+    },
+}
+
+Records = Sequence[Mapping[str, Any]]
+Specs = dict[str, dict[str, Any]]
+
+
+class Tile(BaseModel):
+    """A region's tile: where it stands, counted from the upper left, and the letters on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    nama: str
+    kolom: int
+    baris: int
+    singkat: str
+
+
+def tiles_of(province: str, path: Path | None) -> dict[str, Tile]:
+    """The tile layout by BPS code: the file at `path`, else the one kept for the province, else none."""
+    path = path or _TILES / f"{province}.json"
+    return TypeAdapter(dict[str, Tile]).validate_json(path.read_bytes()) if path.is_file() else {}
+
+
+def darkened(svg: str) -> str:
+    """The same drawing in the colours of the dark theme."""
+    for light, dark in DARK.items():
+        svg = svg.replace(light, dark)
+    return svg
+
+
+def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bool) -> Specs:
+    """Lines over time, one a group. Columns: waktu (ISO date, or a number), kelompok (may be absent), nilai."""
+    periods, grouped = {r["waktu"] for r in records}, "kelompok" in records[0]
+    x: dict[str, Any] = {"field": "waktu", "type": "ordinal", "title": None}
+    if temporal:
+        x |= {"type": "temporal", "scale": {"type": "utc"}}
+    tooltip = [{**x, "title": words.gettext("Waktu"), **({"format": "%-d %B %Y"} if temporal else {})}]
+    color: dict[str, Any] = {"value": _LINES[0]}
+    if grouped:
+        color = {"field": "kelompok", "type": "nominal", "title": None, "scale": {"range": list(_LINES)}}
+        tooltip.append({"field": "kelompok", "type": "nominal", "title": words.gettext("Kelompok")})
+    tooltip.append(_value_tip(unit, words))
+    specs: Specs = {}
+    for name, width in WIDTHS.items():
+        axis: dict[str, Any] = {"grid": False, "labelAngle": 0, "labelFlush": True, "labelOverlap": "greedy"}
+        if temporal:
+            axis |= {"format": "%-d %b %Y" if len(periods) < 32 else "%b %Y", "tickCount": 6 if width > 400 else 3}
+        legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "symbolType": "stroke"}
+        encoding = {
+            "x": {**x, "axis": axis},
+            "y": _value_axis(unit, words, zero=False),
+            "color": {**color, "legend": legend} if grouped else color,
+            "tooltip": tooltip,
+        }
+        point = {"filled": True, "size": 24} if len(periods) <= 45 else False
+        layer: dict[str, Any] = {"mark": {"type": "line", "strokeWidth": 2, "point": point}, "encoding": encoding}
+        if grouped and point:
+            encoding["shape"] = {
+                "field": "kelompok",
+                "type": "nominal",
+                "legend": None,
+                "scale": {"range": list(_SHAPES)},
+            }
+        specs[name] = _framed(layer, records, width, 240, origin, words)
+    return specs
+
+
+def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
+    """Bars with their figures, in the order of the records. Columns: kelompok, nilai."""
+    order = [r["kelompok"] for r in records]
+    tooltip = [{"field": "kelompok", "type": "nominal", "title": words.gettext("Kelompok")}, _value_tip(unit, words)]
+    specs: Specs = {}
+    for name, width in WIDTHS.items():
+        shared = {
+            "y": {
+                "field": "kelompok",
+                "type": "nominal",
+                "sort": order,
+                "title": None,
+                "axis": {"labelLimit": 200 if width > 400 else 120, "domain": False, "ticks": False},
+            },
+            "x": {"field": "nilai", "type": "quantitative", "axis": None},
+            "tooltip": tooltip,
+        }
+        figure = {"field": "nilai", "type": "quantitative", "format": ",.4~r" if _small(records) else ",.0f"}
+        layers = [
+            {"mark": {"type": "bar", "color": _BAR, "height": {"band": 0.7}}, "encoding": shared},
+            {
+                "mark": {"type": "text", "align": "left", "dx": 4, "color": _INK, "fontSize": 12},
+                "encoding": {**shared, "text": figure},
+            },
+        ]
+        inner = width - (180 if width > 400 else 110)
+        specs[name] = _framed({"layer": layers}, records, inner, 24 * len(records), origin, words)
+    return specs
+
+
+def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapping[str, Tile]) -> Specs:
+    """One square a region, coloured by fifths of the values. Columns: kelompok (the region's BPS code), nilai."""
+    values = {r["kelompok"]: r["nilai"] for r in records}
+    bounds = _bounds(sorted(values[k] for k in tiles if k in values))
+    labels = [f"{words.number(round(low, 2))}–{words.number(round(high, 2))}" for low, high in bounds]
+    colours = _CLASSES if len(bounds) == len(_CLASSES) else _CLASSES[-len(bounds) :]
+    none = words.gettext("tidak ada data")
+    rows = []
+    for code, tile in tiles.items():
+        value = values.get(code)
+        label, paper = none, _NO_DATA
+        if value is not None:
+            at = next(n for n, (_, high) in enumerate(bounds) if value <= high or n == len(bounds) - 1)
+            label, paper = labels[at], colours[at]
+        on = _ONDARK if paper in _CLASSES[3:] else _ON_LIGHT
+        rows.append({**tile.model_dump(), "kelompok": code, "nilai": value, "kelas": label, "huruf": on})
+    classes, present = [*labels, none], {r["kelas"] for r in rows}
+    place = {
+        "x": {"field": "kolom", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0.06}},
+        "y": {"field": "baris", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0.06}},
+        "tooltip": [{"field": "nama", "type": "nominal", "title": words.gettext("Wilayah")}, _value_tip(unit, words)],
+    }
+    scale = {"domain": [c for c in classes if c in present]}
+    scale["range"] = [dict(zip(classes, [*colours, _NO_DATA], strict=True))[c] for c in scale["domain"]]
+    specs: Specs = {}
+    for name, width in WIDTHS.items():
+        side = min(width, 480)
+        across, down = max(t.kolom for t in tiles.values()) + 1, max(t.baris for t in tiles.values()) + 1
+        legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "title": unit or None, "symbolType": "square"}
+        fill = {"field": "kelas", "type": "nominal", "scale": scale, "legend": legend}
+        layers = [
+            {"mark": {"type": "rect", "cornerRadius": 3}, "encoding": {**place, "color": fill}},
+            {
+                "mark": {"type": "text", "fontSize": 13 if width > 400 else 11, "fontWeight": 600},
+                "encoding": {
+                    **place,
+                    "text": {"field": "singkat", "type": "nominal"},
+                    "color": {"field": "huruf", "type": "nominal", "scale": None},
+                },
+            },
+        ]
+        spec = {"layer": layers, "resolve": {"scale": {"color": "independent"}}}
+        specs[name] = _framed(spec, rows, side, round(side * down / across), origin, words)
+    return specs
+
+
+def _bounds(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Lowest and highest value of each fifth; fewer where values are few or alike."""
+    count = min(len(_CLASSES), len(set(values)))
+    cuts = sorted({values[round(len(values) * (n + 1) / count) - 1] for n in range(count)})
+    bounds, low = [], values[0]
+    for high in cuts:
+        bounds.append((low, high))
+        low = next((v for v in values if v > high), high)
+    return bounds
+
+
+def _value_axis(unit: str, words: Words, *, zero: bool) -> dict[str, Any]:
+    title = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -10, "titleX": 0}
+    axis = {"tickCount": 5, **title, "domain": False, "ticks": False}
+    return {
+        "field": "nilai",
+        "type": "quantitative",
+        "title": unit or None,
+        "scale": {"zero": zero, "nice": True},
+        "axis": axis,
+    }
+
+
+def _value_tip(unit: str, words: Words) -> dict[str, Any]:
+    return {"field": "nilai", "type": "quantitative", "title": unit or words.gettext("Nilai"), "format": ",.2~f"}
+
+
+def _small(records: Records) -> bool:
+    return bool(max(abs(r["nilai"]) for r in records) < 100)
+
+
+def _framed(
+    spec: Mapping[str, Any], rows: Records, width: int, height: int, origin: str, words: Words
+) -> dict[str, Any]:
+    """The specification with its rows, size and look, and the mark of rows that no agency gave inside the picture."""
+    config: dict[str, Any] = {
+        "background": "transparent",
+        "font": "system-ui, Liberation Sans, sans-serif",
+        "view": {"stroke": None},
+        "axis": {
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "labelColor": _QUIET,
+            "titleColor": _QUIET,
+            "domainColor": _QUIET,
+            "tickColor": _QUIET,
+            "gridColor": _LINE,
+        },
+        "legend": {
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "labelColor": _INK,
+            "titleColor": _QUIET,
+            "labelLimit": 220,
+            "columnPadding": 20,
+            "symbolStrokeWidth": 3,
+        },
+        "title": {"anchor": "end", "color": _MARKED, "fontSize": 12, "fontWeight": 600, "offset": 14},
+    }
+    if words.language == "id":
+        config["locale"] = _LOCALE
+    framed = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": width,
+        "height": height,
+        "data": {"values": [dict(r) for r in rows]},
+        **spec,
+        "config": config,
+    }
+    if origin:
+        framed["title"] = origin
+    return framed

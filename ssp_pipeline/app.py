@@ -122,5 +122,6 @@ def stand_ins(settings: Settings, *, days: int, port: int = 0) -> Iterator[str]:
     start = settings.today - timedelta(days=days)
     live = [kode for kode in Registry(settings.roots).agencies if settings.is_live(kode)]
     write_inbox(world, settings.roots, settings.inbox, start, settings.today, skip=live)
-    with running(world, settings.roots, port=port) as url:
+    # They end with this process; a back-fill or `ssp up` may last for any time.
+    with running(world, settings.roots, port=port, max_lifetime=0) as url:
         yield url

@@ -1,9 +1,8 @@
 """Dagster's storage by environment: SQLite in a folder, or PostgreSQL when SSP_DAGSTER_POSTGRES_URL names one.
 
-Named by `dagster.yaml`, which has no way of its own to choose. The URL is read here so that it stays out of files.
+Named by `dagster.yaml`, which has no way of its own to choose, and cannot read a secret from a file.
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from connectors.crashpoint import crashpoint
 from connectors.durable import locked
 from ssp_pipeline.event_log import EventLog
+from ssp_pipeline.settings import load_settings
 
 VARIABLE = "SSP_DAGSTER_POSTGRES_URL"
 
@@ -32,7 +32,7 @@ class StorageByEnvironment(DagsterStorage[Any], ConfigurableClass):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
-        url = os.environ.get(VARIABLE)
+        url = load_settings().secret(VARIABLE)
         if not url:
             return _SqliteStorage(config_value["base_dir"], inst_data)
         try:

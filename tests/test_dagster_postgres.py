@@ -31,7 +31,9 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def home(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SSP_DAGSTER_POSTGRES_URL", url)
+    secret = tmp_path / "dagster.url"
+    secret.write_text(f"{url}\n")
+    monkeypatch.setenv("SSP_DAGSTER_POSTGRES_URL_FILE", str(secret))
     monkeypatch.setenv("DAGSTER_HOME", "")
     return tmp_path / "rumah"
 

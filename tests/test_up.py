@@ -105,6 +105,10 @@ def test_up_serves_runs_a_pull_of_the_stand_ins_and_leaves_nothing_when_told_to_
     assert {s["scheduleState"]["status"] for s in repository["schedules"]} == {"RUNNING"}
     assert {s["sensorState"]["status"] for s in repository["sensors"]} == {"RUNNING"}
 
+    commands = [(Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0") for pid in up.processes()]
+    lifetimes = [command[command.index(b"--max-lifetime") + 1] for command in commands if b"--max-lifetime" in command]
+    assert lifetimes == [b"0"], "the stand-ins end with `ssp up`, and not before"
+
     launched = up.ask(LAUNCH, job="tarik_pihps__ref_pasar")["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
     query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"

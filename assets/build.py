@@ -27,7 +27,7 @@ from warehouse.ops import Outcome
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-__all__ = ["build_assets", "build_definitions", "models_of", "range_tags"]
+__all__ = ["build_assets", "build_definitions", "model_assets", "models_of", "range_tags", "source_assets"]
 
 
 def models_of(registry: Registry, shared: Path) -> tuple[Model, ...]:
@@ -35,18 +35,32 @@ def models_of(registry: Registry, shared: Path) -> tuple[Model, ...]:
     return find_models(registry.roots, shared)
 
 
-def build_assets(
+def source_assets(
+    contracts: Sequence[Contract],
+    registry: Registry,
+    open_workspace: OpenWorkspace,
+    *,
+    retries: bool,
+    on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
+    progress: Progress | None = None,
+) -> list[dg.AssetsDefinition]:
+    """The assets of these datasets, in their order."""
+    return [
+        source_asset(
+            c, registry.agencies[c.agency], open_workspace, retries=retries, on_outcomes=on_outcomes, progress=progress
+        )
+        for c in contracts
+    ]
+
+
+def model_assets(
     registry: Registry,
     shared_models: Path,
     open_workspace: OpenWorkspace,
     *,
-    retries: bool,
-    keep: Keep | None = None,
-    on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
     on_built: Callable[[Built], None] | None = None,
-    progress: Progress | None = None,
 ) -> dict[str, list[dg.AssetsDefinition]]:
-    """All assets, by what they are: `sources`, `models`, `give_out`, `ops`."""
+    """The assets of what is made from the datasets: `models` and `give_out`."""
     models = models_of(registry, shared_models)
     by_table = {m.table: m for m in models}
     contracts = {f"source.{c.table}": c for c in registry.contracts}
@@ -59,22 +73,21 @@ def build_assets(
         return builder_of_run(run_id)
 
     return {
-        "sources": [
-            source_asset(
-                c,
-                registry.agencies[c.agency],
-                open_workspace,
-                retries=retries,
-                on_outcomes=on_outcomes,
-                progress=progress,
-            )
-            for c in registry.contracts
-        ],
         "models": [model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in models],
         "give_out": [
             snapshot_asset(models, registry.contracts, open_workspace),
             *give_out_assets(registry, models, open_workspace),
         ],
+    }
+
+
+def build_assets(
+    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, retries: bool, keep: Keep | None = None
+) -> dict[str, list[dg.AssetsDefinition]]:
+    """All assets, by what they are: `sources`, `models`, `give_out`, `ops`."""
+    return {
+        "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
+        **model_assets(registry, shared_models, open_workspace),
         "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
 

@@ -3,8 +3,10 @@
 Belongs here: opening and closing. Does not belong here: reading the environment (the application does), pulling.
 """
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
@@ -65,11 +67,23 @@ class Workspace:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     shared_models: Path = Path(__file__).resolve().parents[1] / "warehouse" / "models"
     clock: Callable[[], datetime] | None = None
+    _opening: threading.Thread | None = field(default=None, init=False, repr=False)
 
     @property
     def now(self) -> datetime:
         """The instant by which something may be late: with a fixed `today` (no `clock`), the end of that day."""
         return self.clock() if self.clock else datetime.combine(self.today, time.max, WIB)
+
+    def open_lake_ahead(self) -> None:
+        """Begin to open the lake and return at once. What goes wrong with it shows when the lake is used."""
+        lake = self.lake
+
+        def open_it() -> None:
+            with suppress(Exception):
+                _ = lake.con
+
+        self._opening = threading.Thread(target=open_it, name="open-lake", daemon=True)
+        self._opening.start()
 
     @property
     def inbox(self) -> Path:
@@ -127,6 +141,8 @@ class Workspace:
 
     def close(self) -> None:
         """Close what was opened."""
+        if self._opening is not None:
+            self._opening.join()
         for name in ("checker", "lake"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:

@@ -104,6 +104,8 @@ class Archive:
         self._clock = clock
         self._blobs = BlobStore(root)
         self._manifests: dict[str, ManifestFolder] = {}
+        self.new_blobs = 0
+        """Bodies that the pulls sealed through this object brought and the archive did not hold yet."""
 
     def begin(
         self,
@@ -136,7 +138,10 @@ class Archive:
                 "window_start": window_start,
                 "window_end": window_end,
             }
-            return Pull(self._blobs, manifest, self._clock, head, key, key_month if encrypted else None)
+            return Pull(self._blobs, manifest, self._clock, head, key, key_month if encrypted else None, self._count)
+
+    def _count(self, pull: Pull) -> None:
+        self.new_blobs += pull.new_blobs
 
     def tables(self) -> list[str]:
         """Tables of which something was pulled, in order."""

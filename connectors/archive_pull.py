@@ -47,8 +47,9 @@ class Pull:
         head: dict[str, Any],
         key: bytes | None,
         key_month: str | None,
+        sealed: Callable[["Pull"], None],
     ) -> None:
-        self._blobs, self._manifest, self._clock = blobs, manifest, clock
+        self._blobs, self._manifest, self._clock, self._sealed = blobs, manifest, clock, sealed
         self._head, self._key, self._key_month = head, key, key_month
         self._lines: list[bytes] = []
         self._slots: set[str] = set()
@@ -144,6 +145,7 @@ class Pull:
             finally:
                 self._close()
         crashpoint("archive.sealed")
+        self._sealed(self)
         return SealedPull(
             pull_id=self._head["pull_id"],
             table=self._head["table"],

@@ -73,6 +73,16 @@ class Registry:
         known = ", ".join(c.id for c in (hits or self.contracts))
         raise UnknownName(f"dataset '{dataset}' is {'ambiguous' if hits else 'unknown'}; there are: {known}")
 
+    def select(self, agencies: Sequence[str], datasets: Sequence[str]) -> list[Contract]:
+        """Contracts by agency and dataset names; all when neither is given. Raises UnknownName."""
+        unknown = set(agencies) - self.agencies.keys()
+        if unknown:
+            raise UnknownName(f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(self.agencies)}")
+        if not agencies and not datasets:
+            return list(self.contracts)
+        chosen = {self.contract(d).id for d in datasets}
+        return [c for c in self.contracts if c.agency in agencies or c.id in chosen]
+
     def feed(self, contract: Contract) -> Feed:
         """How a dataset is pulled and read: the agency's code, or the general inbox or reference file."""
         if contract.ext.mode == "berkas":

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.build import build_assets, range_tags
+from assets.build import model_assets, range_tags, source_assets
 from assets.timeliness import closed_window
 from assets.windows import partition_dates
+from assets.workspace import Workspace
 from connectors.contract import Contract
-from connectors.registry import UnknownName
-from ssp_pipeline import app
 from ssp_pipeline.instance import open_instance, process_tag
 from ssp_pipeline.settings import Settings
 from warehouse.build import Built
@@ -93,9 +92,9 @@ class RunResult:
 class Runner:
     """Runs assets in this process, with the same definitions that the schedules use."""
 
-    def __init__(self, settings: Settings, *, sandbox_url: str = "", quiet: bool = False):
+    def __init__(self, settings: Settings, workspace: Workspace, *, quiet: bool = False):
         self.settings = settings
-        self.workspace = app.open_workspace(settings, sandbox_url=sandbox_url)
+        self.workspace = workspace
         self.console = Console(stderr=True, quiet=quiet)
         self._results: dict[str, DatasetResult] = {}
         self._built: list[Built] = []
@@ -103,36 +102,17 @@ class Runner:
         self._task: Any = None
         self._began = 0.0
 
-    def close(self) -> None:
-        self.workspace.close()
-
-    def select(self, agencies: Sequence[str], datasets: Sequence[str]) -> list[Contract]:
-        """Contracts by agency and dataset names; all when neither is given. Raises UnknownName."""
-        registry = self.workspace.registry
-        unknown = set(agencies) - registry.agencies.keys()
-        if unknown:
-            raise UnknownName(
-                f"unknown agency: {', '.join(sorted(unknown))}; there are: {', '.join(registry.agencies)}"
-            )
-        if not agencies and not datasets:
-            return list(registry.contracts)
-        chosen = {registry.contract(d).id for d in datasets}
-        return [c for c in registry.contracts if c.agency in agencies or c.id in chosen]
-
     def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
         """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days.
 
         Without contracts only models and snapshot are made, and no agency is asked.
         """
         started = time.monotonic()
-        if contracts:
-            self.workspace.checker.start()
-        blobs = self.workspace.archive.blob_count()
-        assets = build_assets(
-            self.workspace.registry, self.workspace.shared_models, lambda: self.workspace, retries=False,
-            on_outcomes=self._note, on_built=self._built.append, progress=self._progress,
+        sources = source_assets(
+            contracts, self.workspace.registry, lambda: self.workspace, retries=False,
+            on_outcomes=self._note, progress=self._progress,
         )  # fmt: skip
-        by_table = {a.key.path[-1]: a for a in assets["sources"]}
+        by_table = {a.key.path[-1]: a for a in sources}
         result = RunResult([])
         with open_instance(self.settings) as instance, self._progress_bar(len(contracts)) as bar:
             self._bar = bar
@@ -146,6 +126,10 @@ class Runner:
                 )  # fmt: skip
                 self._note_errors(group, run)
             if models:
+                assets = model_assets(
+                    self.workspace.registry, self.workspace.shared_models, lambda: self.workspace,
+                    on_built=self._built.append,
+                )  # fmt: skip
                 bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
                 self._materialize_models(assets, instance, result)
             if contracts:
@@ -153,7 +137,7 @@ class Runner:
                 self.workspace.checker.build_docs()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
         result.models = self._built
-        result.new_blobs = self.workspace.archive.blob_count() - blobs
+        result.new_blobs = self.workspace.archive.new_blobs
         result.seconds = time.monotonic() - started
         return result
 

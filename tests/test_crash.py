@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from connectors.sandbox import World, running
+from ssp_pipeline.app import open_workspace
 from ssp_pipeline.runner import Runner
 from ssp_pipeline.settings import load_settings
 from tests.crash.campaign import AGAIN, FIRST, FORGET, age
@@ -85,14 +86,15 @@ class Theatre:
     def job(self, turn: Round | None, *, models: bool) -> int:
         """What `ssp run` does, in this process, with checks that are loaded already; gives its exit code."""
         settings = load_settings(environment=self.home.environment(self.variables))
-        runner = Runner(settings, quiet=True)
-        runner.workspace.__dict__["checker"] = self.checker
+        workspace = open_workspace(settings)
+        workspace.__dict__["checker"] = self.checker
+        runner = Runner(settings, workspace, quiet=True)
         try:
-            chosen = runner.select((), turn.datasets) if turn else []
+            chosen = workspace.registry.select((), turn.datasets) if turn else []
             result = runner.run(chosen, (turn.first, turn.last) if turn else None, models=models)
         finally:
-            del runner.workspace.__dict__["checker"]
-            runner.close()
+            del workspace.__dict__["checker"]
+            workspace.close()
         assert not result.model_errors
         return 0 if result.ok else 3
 

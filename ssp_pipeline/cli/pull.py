@@ -41,7 +41,6 @@ def run(
     from pathlib import Path
 
     from ssp_pipeline import app
-    from ssp_pipeline.runner import Runner, report
     from ssp_pipeline.settings import load_settings
 
     if models_only and (no_models or agency or dataset or start or end):
@@ -56,10 +55,17 @@ def run(
         url = ""
         if not models_only and app.needs_stand_ins(settings):
             url = stack.enter_context(app.stand_ins(settings, days=max(days, 30)))
-        runner = Runner(settings, sandbox_url=url, quiet=as_json)
-        stack.callback(runner.close)
+        workspace = app.open_workspace(settings, sandbox_url=url)
+        stack.callback(workspace.close)
+        # Importing Dagster takes its time, in which the check process and the lake get ready.
+        if not models_only:
+            workspace.checker.start()
+        chosen = [] if models_only else workspace.registry.select(agency, dataset)
+        workspace.open_lake_ahead()
+        from ssp_pipeline.runner import Runner, report
+
+        runner = Runner(settings, workspace, quiet=as_json)
         window = None if first == date.min else (first, last)
-        chosen = [] if models_only else runner.select(agency, dataset)
         result = runner.run(chosen, window, models=not no_models)
     with nullcontext():
         report(result, as_json=as_json)

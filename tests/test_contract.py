@@ -221,9 +221,9 @@ def test_the_schemas_for_editors_are_those_of_the_code(tmp_path: Path) -> None:
     done = cli("contract", "schema", str(tmp_path))
     assert done.returncode == 0
     made = {p.name: p.read_text() for p in tmp_path.iterdir()}
-    kept = {p.name: p.read_text() for p in (ROOT / "docs").glob("contract-*.schema.json")}
+    kept = {p.name: p.read_text() for p in (ROOT / "docs").glob("*.schema.json")}
     assert made == kept, "ssp contract schema docs"
-    assert len(kept) == 2
+    assert len(kept) == 4
 
 
 def test_the_schemas_for_editors_accept_what_is_shipped() -> None:
@@ -256,19 +256,36 @@ def test_every_shipped_contract_is_without_fault() -> None:
     assert len({c.id for c in discover([ROOT / "connectors"])}) == len(SHIPPED)
 
 
+def opened_wrongly(folder: Path) -> None:
+    """An open dataset with a field that no form has and a SELECT that is none, and a SELECT without a contract."""
+    folder.mkdir(parents=True)
+    source = ROOT / "connectors" / "referensi" / "open_data" / "referensi_wilayah.odcs.yaml"
+    text = source.read_text(encoding="utf-8").replace("keg.penyelenggara", "keg.hobi")
+    text = text.replace("referensi_wilayah", "wilayah").replace("referensi.open_data", "uji.open_data")
+    (folder / "wilayah.odcs.yaml").write_text(text, encoding="utf-8")
+    (folder / "wilayah.sql").write_text("DELETE FROM core.dim_wilayah", encoding="utf-8")
+    (folder / "lepas.sql").write_text("SELECT 1 AS a", encoding="utf-8")
+
+
 def test_the_linter_of_the_command_line_tells_all_and_exits_with_2(tmp_path: Path) -> None:
     clean = cli("contract", "lint")
-    assert (clean.returncode, clean.stdout.splitlines()[-1]) == (0, f"{len(SHIPPED)} kontrak diperiksa, 0 kesalahan")
+    opened = len(list(ROOT.glob("connectors/*/open_data/*.odcs.yaml")))
+    counted = f"{len(SHIPPED)} kontrak dan {opened} data terbuka diperiksa, 0 kesalahan"
+    assert (clean.returncode, clean.stdout.splitlines()[-1]) == (0, counted)
     document = sound()
     several(column(2, classification="rahasia"), dataset(jadwal="0 6"))(document)
     write(tmp_path, document)
     write(tmp_path, "a: [", "rusak")
+    opened_wrongly(tmp_path / "uji" / "open_data")
     found = cli("contract", "lint", SSP_CONNECTORS=str(tmp_path))
     assert found.returncode == 2
     lines = found.stdout.splitlines()
     assert f"uji/harga.odcs.yaml: {H}.classification: public, internal or private" in lines
     assert any(line.startswith("uji/harga.odcs.yaml: customProperties.jadwal: ") for line in lines)
     assert any(line.startswith("uji/rusak.odcs.yaml: (file): ") for line in lines)
+    assert "uji/open_data/wilayah.odcs.yaml: customProperties.sdi.keg.hobi: no form has it" in lines
+    assert any(line.startswith("uji/open_data/wilayah.odcs.yaml: (sql): ") for line in lines)
+    assert any(line.startswith("uji/open_data/lepas.sql: (file): no contract beside it") for line in lines)
     told = json.loads(cli("contract", "lint", "--json", SSP_CONNECTORS=str(tmp_path)).stdout)
     assert told["berkas"] == len(SHIPPED) + 2
     assert {

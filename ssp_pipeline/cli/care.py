@@ -201,16 +201,18 @@ def contract() -> None:
 @contract.command("lint")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def contract_lint(as_json: bool) -> int:
-    """Check every contract and model file; all faults are shown at once. Exit code 2 when there is one."""
+    """Check every contract, model and open dataset; all faults are shown at once. Exit code 2 when there is one."""
     from dataclasses import asdict
 
     from connectors.contract.load import contract_files, lint
     from ssp_pipeline.settings import ROOT, load_settings
     from warehouse.modelling import ModelError, find_models
+    from warehouse.opendata.lint import lint_open
 
     roots = load_settings().roots
     files = contract_files(roots)
-    problems = lint(files)
+    opened, open_problems = lint_open(roots)
+    problems = [*lint(files), *open_problems]
     faults = [str(p) for p in problems]
     try:
         find_models(roots, ROOT / "warehouse" / "models")
@@ -219,11 +221,12 @@ def contract_lint(as_json: bool) -> int:
     if as_json:
         import orjson
 
-        print(orjson.dumps({"berkas": len(files), "kesalahan": [asdict(p) for p in problems]}).decode())
+        facts = {"berkas": len(files), "terbuka": opened, "kesalahan": [asdict(p) for p in problems]}
+        print(orjson.dumps(facts).decode())
     else:
         for fault in faults:
             click.echo(fault)
-        click.echo(f"{len(files)} kontrak diperiksa, {len(faults)} kesalahan")
+        click.echo(f"{len(files)} kontrak dan {opened} data terbuka diperiksa, {len(faults)} kesalahan")
     return 2 if faults else 0
 
 
@@ -233,10 +236,19 @@ def contract_schema(folder: str) -> int:
     """Write the JSON Schemas of our customProperties, for editors."""
     import json
 
-    from connectors.contract.model import ColumnExtension, DatasetExtension
+    from pydantic import BaseModel
 
+    from connectors.contract.model import ColumnExtension, DatasetExtension
+    from warehouse.opendata.contract import OpenColumnExtension, OpenExtension
+
+    models: dict[str, type[BaseModel]] = {
+        "contract-dataset": DatasetExtension,
+        "contract-column": ColumnExtension,
+        "open-dataset": OpenExtension,
+        "open-column": OpenColumnExtension,
+    }
     Path(folder).mkdir(exist_ok=True)
-    for model, name in ((DatasetExtension, "contract-dataset"), (ColumnExtension, "contract-column")):
+    for name, model in models.items():
         path = Path(folder) / f"{name}.schema.json"
         path.write_text(json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         click.echo(str(path))

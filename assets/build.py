@@ -1,7 +1,8 @@
 """The definitions, all made from contracts and SQL.
 
 Loading them needs no secret, no network and no heavy import; the workspace is opened when something runs. Does not
-belong here: what an asset does (`sources.py`, `models.py`, `give_out.py`), what starts it (`triggers.py`).
+belong here: what an asset does (`sources.py`, `models.py`, `give_out.py`,
+`open_data.py`), what starts it (`triggers.py`).
 """
 
 import warnings
@@ -13,6 +14,8 @@ import dagster as dg
 
 from assets.give_out import give_out_assets
 from assets.models import Keep, maintenance_asset, model_asset, snapshot_asset
+from assets.open_data import Outcome as OpenOutcome
+from assets.open_data import Publishing, open_data_assets
 from assets.settle import Progress
 from assets.sources import OpenWorkspace, source_asset
 from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule, range_tags
@@ -58,9 +61,11 @@ def model_assets(
     shared_models: Path,
     open_workspace: OpenWorkspace,
     *,
+    publishing: Publishing,
     on_built: Callable[[Built], None] | None = None,
+    on_published: Callable[[OpenOutcome], None] | None = None,
 ) -> dict[str, list[dg.AssetsDefinition]]:
-    """The assets of what is made from the datasets: `models` and `give_out`."""
+    """The assets of what is made from the datasets: `models`, `give_out` and `open_data`."""
     models = models_of(registry, shared_models)
     by_table = {m.table: m for m in models}
     contracts = {f"source.{c.table}": c for c in registry.contracts}
@@ -78,27 +83,34 @@ def model_assets(
             snapshot_asset(models, registry.contracts, open_workspace),
             *give_out_assets(registry, models, open_workspace),
         ],
+        "open_data": open_data_assets(registry, by_table, contracts, open_workspace, publishing, on_published),
     }
 
 
 def build_assets(
-    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, retries: bool, keep: Keep | None = None
+    registry: Registry,
+    shared_models: Path,
+    open_workspace: OpenWorkspace,
+    *,
+    retries: bool,
+    keep: Keep | None = None,
+    publishing: Publishing | None = None,
 ) -> dict[str, list[dg.AssetsDefinition]]:
-    """All assets, by what they are: `sources`, `models`, `give_out`, `ops`."""
+    """All assets, by what they are: `sources`, `models`, `give_out`, `open_data`, `ops`."""
     return {
         "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
-        **model_assets(registry, shared_models, open_workspace),
+        **model_assets(registry, shared_models, open_workspace, publishing=publishing or Publishing()),
         "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
 
 
 def build_definitions(
-    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, keep: Keep
+    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, keep: Keep, publishing: Publishing
 ) -> dg.Definitions:
     """What Dagster's web server and daemon load."""
-    assets = build_assets(registry, shared_models, open_workspace, retries=True, keep=keep)
+    assets = build_assets(registry, shared_models, open_workspace, retries=True, keep=keep, publishing=publishing)
     pulls = {c: pull_job(c) for c in registry.contracts}
-    after = model_job([a.key for a in assets["models"] + assets["give_out"]])
+    after = model_job([a.key for a in assets["models"] + assets["give_out"] + assets["open_data"]])
     care = care_job([a.key for a in assets["ops"]])
     return dg.Definitions(
         assets=[a for group in assets.values() for a in group],

@@ -1,11 +1,11 @@
-"""Assets that give out what the models hold: open-data releases, charts and the price sheet.
+"""Assets that give out what the models hold: charts and the price sheet.
 
-Belongs here: dependencies, files and metadata for Dagster. Does not belong here: the release itself
-(`warehouse/release.py`), drawing and rules (`assets/report/`).
+Belongs here: dependencies, files and metadata for Dagster. Does not belong here: open data (`open_data.py`), drawing
+and rules (`assets/report/`).
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,10 @@ from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.registry import Registry
 from warehouse.modelling import FrontMatter, Model, render
-from warehouse.open_data import OpenDataset, find_open_data
 from warehouse.select_file import load_select
 from warehouse.versioned import publish
 
 GROUP = "give_out"
-RELEASE_CHECK = "layak_terbit"
 
 SHEET = "lembar_harga"
 SHEET_DATASET = "pihps.harga_pangan_pasar"
@@ -41,11 +39,10 @@ _TEMPLATE = _REPORT / "lembar_harga.typ"
 def give_out_assets(
     registry: Registry, models: Sequence[Model], open_workspace: OpenWorkspace
 ) -> list[dg.AssetsDefinition]:
-    """Releases of all open datasets, all charts, and the price sheet where the agency it tells of is known."""
+    """All charts, and the price sheet where the agency it tells of is known."""
     tables = {m.table for m in models} | {f"source.{c.table}" for c in registry.contracts}
     charts = find_charts(registry.roots)
-    made = [release_asset(d, tables, open_workspace) for d in find_open_data(registry.roots)]
-    made += [chart_asset(c, tables, open_workspace) for c in charts]
+    made = [chart_asset(c, tables, open_workspace) for c in charts]
     contract = next((c for c in registry.contracts if c.id == SHEET_DATASET), None)
     chart = next((c for c in charts if c.name == SHEET_CHART), None)
     if contract and chart:
@@ -64,55 +61,6 @@ def _open(open_workspace: OpenWorkspace, *models: Model) -> Workspace:
         if any(f"source.{contract.table}" in m.inputs for m in models):
             workspace.lake.ensure_source(contract)
     return workspace
-
-
-def release_asset(dataset: OpenDataset, tables: Collection[str], open_workspace: OpenWorkspace) -> dg.AssetsDefinition:
-    """One open dataset: a new version below `releases/<dataset>/` if its content changed."""
-    key = dg.AssetKey([GROUP, f"rilis_{dataset.name}"])
-
-    @dg.asset(
-        key=key,
-        deps=_deps([dataset.model], tables),
-        group_name=GROUP,
-        description=f"{dataset.head.judul}. {dataset.head.description}\n\nButiran: {dataset.head.grain}",
-        kinds={"parquet", "csv"},
-        owners=["team:walidata"],
-        code_version=dataset.model.digest,
-        metadata={
-            "lisensi": dataset.head.lisensi or "belum ada",
-            "dasar_publikasi": dataset.head.dasar_publikasi or "belum ada",
-            "asal_terbit": ", ".join(dataset.head.asal_terbit) or "belum ada",
-        },
-        check_specs=[
-            dg.AssetCheckSpec(RELEASE_CHECK, asset=key, description="Baris memenuhi janji kumpulan data terbuka ini")
-        ],
-    )
-    def rilis(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from warehouse.release import release
-
-        workspace = _open(open_workspace, dataset.model)
-        agency = workspace.registry.agencies[dataset.agency]
-        done = release(workspace.lake.con, dataset, agency, workspace.home / "releases")
-        if done.reason:
-            context.log.warning("%s: %s: %s", done.dataset, done.status, done.reason)
-        yield dg.AssetCheckResult(
-            asset_key=key,
-            check_name=RELEASE_CHECK,
-            passed=done.status != "ditahan",
-            metadata={"alasan": done.reason},
-        )
-        yield dg.MaterializeResult(
-            metadata={
-                "status": done.status,
-                "versi": done.version or "belum ada",
-                "baru": done.status == "terbit",
-                "dagster/row_count": done.rows,
-                "asal": ", ".join(done.origins),
-                "alasan": done.reason,
-            }
-        )
-
-    return rilis
 
 
 def chart_asset(chart: Chart, tables: Collection[str], open_workspace: OpenWorkspace) -> dg.AssetsDefinition:

@@ -12,6 +12,7 @@ from assets.workspace import Workspace
 from connectors.registry import Registry
 from ssp_pipeline import app
 from ssp_pipeline.instance import batch_events
+from ssp_pipeline.publishing import publishing
 from ssp_pipeline.settings import ROOT, load_settings
 
 
@@ -29,4 +30,5 @@ defs = build_definitions(
     ROOT / "warehouse" / "models",
     _workspace,
     keep=Keep(_settings.config.pemeliharaan.riwayat_lake_hari, _kept.simpan_jumlah, _kept.simpan_hari),
+    publishing=publishing(_settings),
 )

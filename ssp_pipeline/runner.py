@@ -4,6 +4,7 @@ Belongs here: `ssp run`'s way through Dagster. Does not belong here: what an ass
 """
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,11 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assets.build import model_assets, range_tags, source_assets
+from assets.open_data import RELEASE
+from assets.open_data import Outcome as OpenOutcome
 from assets.timeliness import closed_window
 from assets.windows import partition_dates
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from ssp_pipeline.instance import open_instance, process_tag
+from ssp_pipeline.publishing import publishing
 from ssp_pipeline.settings import Settings
 from warehouse.build import Built
 from warehouse.ops import Outcome
@@ -76,13 +80,15 @@ class RunResult:
     model_errors: list[str] = field(default_factory=list)
     snapshot: str = ""
     new_snapshot: bool = False
+    open_data: list[OpenOutcome] = field(default_factory=list)
+    release: int | None = None
     new_blobs: int = 0
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
         accepted = all(not d.error and d.outcomes and all(o.ok for o in d.outcomes) for d in self.datasets)
-        return accepted and not self.model_errors
+        return accepted and not self.model_errors and all(o.ok for o in self.open_data)
 
     @property
     def new_versions(self) -> int:
@@ -98,6 +104,7 @@ class Runner:
         self.console = Console(stderr=True, quiet=quiet)
         self._results: dict[str, DatasetResult] = {}
         self._built: list[Built] = []
+        self._published: list[OpenOutcome] = []
         self._bar: Progress | None = None
         self._task: Any = None
         self._began = 0.0
@@ -128,7 +135,8 @@ class Runner:
             if models:
                 assets = model_assets(
                     self.workspace.registry, self.workspace.shared_models, lambda: self.workspace,
-                    on_built=self._built.append,
+                    publishing=publishing(self.settings), on_built=self._built.append,
+                    on_published=self._published.append,
                 )  # fmt: skip
                 bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
                 self._materialize_models(assets, instance, result)
@@ -137,6 +145,8 @@ class Runner:
                 self.workspace.checker.build_docs()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
         result.models = self._built
+        result.open_data = [o for o in self._published if o.dataset != RELEASE]
+        result.release = next((o.rilis for o in self._published if o.dataset == RELEASE), None)
         result.new_blobs = self.workspace.archive.new_blobs
         result.seconds = time.monotonic() - started
         return result
@@ -169,7 +179,7 @@ class Runner:
 
     def _materialize_models(self, assets: dict[str, list[Any]], instance: Any, result: RunResult) -> None:
         run = dg.materialize(
-            [*assets["models"], *assets["give_out"]],
+            [*assets["models"], *assets["give_out"], *assets["open_data"]],
             instance=instance,
             tags=process_tag(),
             run_config=QUIET,
@@ -226,6 +236,8 @@ def report(result: RunResult, *, as_json: bool) -> None:
             "blob_baru": result.new_blobs,
             "cuplikan": result.snapshot,
             "cuplikan_baru": result.new_snapshot,
+            "terbuka": [o.row() for o in result.open_data],
+            "rilis": result.release,
             "galat_model": result.model_errors,
             "detik": round(result.seconds, 1),
         }
@@ -249,8 +261,27 @@ def report(result: RunResult, *, as_json: bool) -> None:
         text = f"{_figure(result.new_versions)} versi data baru, {_figure(result.new_blobs)} muatan baru di arsip"
     else:
         text = "Tidak ada versi data baru dan tidak ada muatan baru: semua sama dengan sebelumnya"
+    _tell_open_data(console, result)
     snapshot = f"; cuplikan {result.snapshot}{' (baru)' if result.new_snapshot else ''}" if result.snapshot else ""
     console.print(f"{text}{snapshot}. {_seconds(result.seconds)} detik.", highlight=False)
+
+
+def _tell_open_data(console: Console, result: RunResult) -> None:
+    """What was published, in a line, and each dataset that was not and why."""
+    if not result.open_data:
+        return
+    counts = Counter(o.status for o in result.open_data)
+    told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in sorted(counts.items()))
+    release = f"; rilis {result.release} (baru)" if result.release else ""
+    console.print(f"Data terbuka: {told}{release}.", highlight=False)
+    for one in result.open_data:
+        if not one.ok:
+            console.print(f"[red]terbuka/{one.dataset}[/red] {one.status}: {one.alasan}", highlight=False)
+        elif one.menunggu:
+            console.print(
+                f"terbuka/{one.dataset} menunggu: ssp approve {one.dataset} --oleh NAMA --alasan ALASAN",
+                highlight=False,
+            )
 
 
 _WIDE = 112

@@ -33,7 +33,7 @@ VARIABLES = {
     "SSP_DAGSTER_POSTGRES_URL": "Dagster's storage (secret)",
     "SSP_CRASH_AT": "step at which a crash test kills the process",
 }
-"""Environment variables that this installation knows; agencies add those of their `secrets`. All but the last two
+"""Environment variables that this installation knows; agencies add those of their `secrets`. All but the last
 are read here alone, and each that is asked for by `secret` may be given as NAME_FILE, a file that holds the value."""
 
 
@@ -93,6 +93,28 @@ class Maintenance(_Strict):
     riwayat_lake_hari: int = Field(default=90, ge=1)
 
 
+class OpenData(_Strict):
+    """Who publishes, and the portal's public address, which permanent links and the catalogue are made with."""
+
+    walidata: str = Field(default="Dinas Komunikasi dan Informatika", min_length=1)
+    alamat: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^\s/]+(/\S*)?$")
+
+
+class Portal(_Strict):
+    """The portal: who answers for it, who may ask how much, and the memory it may take."""
+
+    kontak: str = Field(default="", description="E-mail or address of whoever answers for the portal.")
+    proksi: tuple[str, ...] = ()
+    berkas_kunci: str = ""
+    api_per_menit: int = Field(default=600, ge=0)
+    sql_per_menit: int = Field(default=20, ge=0)
+    lapor_per_jam: int = Field(default=5, ge=0)
+    memori_tabel_mb: int = Field(default=1024, ge=16)
+    sql_proses: int = Field(default=1, ge=1, le=16)
+    sql_detik: float = Field(default=5.0, gt=0, le=60)
+    sql_memori_mb: int = Field(default=512, ge=128)
+
+
 class Config(_Strict):
     """The file `ssp.toml`."""
 
@@ -101,6 +123,8 @@ class Config(_Strict):
     http: Limits = Limits()
     cuplikan: Snapshots = Snapshots()
     pemeliharaan: Maintenance = Maintenance()
+    terbuka: OpenData = OpenData()
+    portal: Portal = Portal()
     instansi: dict[str, AgencySettings] = Field(default_factory=dict)
 
 
@@ -135,8 +159,12 @@ class Settings:
         return self.home / "snapshots"
 
     @property
-    def releases(self) -> Path:
-        return self.home / "releases"
+    def public(self) -> Path:
+        return self.home / "terbuka"
+
+    @property
+    def decisions(self) -> Path:
+        return self.home / "walidata"
 
     @property
     def dagster_home(self) -> Path:

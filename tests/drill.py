@@ -52,7 +52,7 @@ def rebuild(home: Home, result: Drilled, *, say: Callable[[str], None] = print) 
     before = home.contents()
     for name in DELETED:
         shutil.rmtree(home.path / name, ignore_errors=True)
-    say(f"deleted: {', '.join(DELETED)}; kept: archive, keys, releases")
+    say(f"deleted: {', '.join(DELETED)}; kept: archive, keys, released open data")
 
     _step(home, result, "rebuild", "replay", "--rebuild", "--yes", url=NOWHERE, say=say)
     _step(home, result, "rebuild", "run", "--models-only", "--json", url=NOWHERE, say=say)

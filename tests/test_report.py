@@ -254,7 +254,7 @@ def test_a_faulty_chart_is_refused_with_its_file(tmp_path: Path, prepare: Callab
         find_charts([tmp_path])
 
 
-def test_release_chart_and_sheet_come_from_the_warehouse_and_only_what_changed_is_made_again(
+def test_chart_and_sheet_come_from_the_warehouse_and_only_what_changed_is_made_again(
     small_warehouse: Small, tmp_path: Path
 ) -> None:
     small = small_warehouse.copy(tmp_path / "rumah")
@@ -265,7 +265,7 @@ def test_release_chart_and_sheet_come_from_the_warehouse_and_only_what_changed_i
             made = give_out_assets(workspace.registry, models, lambda: workspace)
             quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
             done = dg.materialize(made, instance=dg.DagsterInstance.ephemeral(), run_config=quiet)
-            assert all(e.passed for e in done.get_asset_check_evaluations())
+            assert done.success
             return {
                 e.asset_key.path[-1]: {
                     k: v.value for k, v in e.step_materialization_data.materialization.metadata.items()
@@ -276,13 +276,9 @@ def test_release_chart_and_sheet_come_from_the_warehouse_and_only_what_changed_i
 
     first = run()
     assert {n: m["baru"] for n, m in first.items()} == {
-        "rilis_harga_pangan_harian_pasar": True,
         "bagan_harga_cabai_merah": True,
         "lembar_harga": True,
     }
-    with small.open() as workspace:
-        rows_in_lake = workspace.lake.query("SELECT count(*) AS n FROM lake.core.fct_harga_pangan_pasar")["n"][0]
-    assert first["rilis_harga_pangan_harian_pasar"]["dagster/row_count"] == rows_in_lake
     assert first["lembar_harga"]["tanggal"] == "2026-11-19"
     folder = small.home / "reports" / "lembar_harga" / "2026-11-19" / "latest"
     assert "DATATIRUAN" in pdf_text.text((folder / "lembar_harga.pdf").read_bytes())

@@ -1,7 +1,7 @@
 """The `ssp` command. Commands import what they need when they run, so that the command itself starts at once.
 
 Exit codes: 0 all is well; 1 an unexpected error; 2 wrong usage or settings; 3 done, but some partitions were not
-accepted; 4 verification found a gap; 5 the lake is busy.
+accepted, or some open data were held back; 4 verification found a gap; 5 the lake is busy.
 """
 
 import gc
@@ -20,6 +20,10 @@ _COMMANDS = {
     "forget": ("care", "Destroy the keys of payloads whose keeping period is over"),
     "maintain": ("care", "Merge small files, expire old lake snapshots, prune snapshots"),
     "contract": ("care", "Check contracts; write the JSON Schema of our extension"),
+    "approve": ("open", "Approve what the next version of an open dataset opens or changes"),
+    "waive": ("open", "Say why values that look like personal data are none"),
+    "withdraw": ("open", "Withdraw a version of an open dataset"),
+    "release": ("open", "Publish what changed in the lake and make a release of open data"),
     "sandbox": ("serve", "Run the stand-in agencies"),
     "up": ("serve", "Run Dagster's web server and daemon with the stand-ins"),
     "doctor": ("serve", "Check this installation and say what to do"),
@@ -75,6 +79,9 @@ _EXPECTED = {
     "LakeBusy": 5,
     "LakeSchemaError": 2,
     "UnknownName": 2,
+    "DecisionsDamaged": 2,
+    "ReleaseError": 2,
+    "CatalogueError": 2,
 }
 
 

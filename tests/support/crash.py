@@ -209,9 +209,20 @@ class Home:
         if (self.path / "snapshots" / "latest.duckdb").is_symlink():
             given_out = self.snapshot_contents(tables)
             found |= {f"cuplikan {name}": parts for name, parts in given_out.items()}
-        for facts in sorted(self.path.glob("releases/*/latest/versi.json")):
-            found[f"rilis {facts.parent.parent.name}"] = {"": (1, orjson.loads(facts.read_bytes())["digest"])}
+        for listed in self._released():
+            facts = self.path / "terbuka" / "dataset" / listed["dataset"] / f"v{listed['versi']}" / "manifest.json"
+            version = orjson.loads(facts.read_bytes())
+            found[f"rilis {listed['dataset']}"] = {"": (version["baris"], version["digest"])}
         return found
+
+    def _released(self) -> list[dict[str, Any]]:
+        """Datasets of the newest release of open data, read as its readers do."""
+        root = self.path / "terbuka"
+        if not (root / "terkini.json").exists():
+            return []
+        number = orjson.loads((root / "terkini.json").read_bytes())["rilis"]
+        release = orjson.loads((root / "rilis" / str(number) / "rilis.json").read_bytes())
+        return [d for d in release["dataset"] if d["versi"]]
 
     def snapshot_contents(self, tables: Collection[str] | None = None) -> Contents:
         """Tables of the newest snapshot, by partition."""

@@ -7,10 +7,12 @@ revenue per office and month with a cell that is suppressed. All are stand-in da
 agencies would publish.
 """
 
+import copy
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,10 @@ from tests.support.acuan import memory_lake
 from warehouse.opendata.contract import OpenContract, find_open_contracts
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.describe import Publisher
+from warehouse.opendata.manifest import Version, read_version
 from warehouse.opendata.publish import Published, publish_dataset
 from warehouse.opendata.release import Site, publish_release
+from warehouse.opendata.store import Store
 
 TODAY = date(2026, 11, 20)
 PUBLISHER = Publisher(walidata="Dinas Komunikasi dan Informatika (uji)", base_url="http://127.0.0.1", demo=True)
@@ -246,3 +250,82 @@ def make_release(root: Path, *, rows: int = 500, versions: int = 1, site: Site |
                 con.execute("UPDATE core.harga SET harga = harga + 1 WHERE tanggal = ?", [TODAY])
                 add_prices(con, len(REGIONS) * len(GOODS), newest=today)
             publish_all(con, contracts, root, today=today, site=site)
+
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+class Office:
+    """One dataset's agency at a time: a lake in memory, a public folder, and contracts that may change in between."""
+
+    def __init__(self, folder: Path, con: duckdb.DuckDBPyConnection) -> None:
+        self.folder, self.con, self.root = folder, con, folder / "terbuka"
+        self.decisions = Decisions(folder / "walidata")
+        self.store = Store(self.root)
+        self._kept: dict[str, OpenContract] = {}
+
+    def contract(self, name: str = "harga_uji", edit: Edit | None = None, **settings: Any) -> OpenContract:
+        """The dataset's contract with other settings (None: left out) or edited as a document."""
+        document = copy.deepcopy(CONTRACTS[name])
+        own = {e["property"]: e["value"] for e in document["customProperties"]} | settings
+        document["customProperties"] = [{"property": k, "value": v} for k, v in own.items() if v is not None]
+        if edit:
+            edit(document["schema"][0])
+        return write_contracts(self.folder / "kontrak", {name: document})[name]
+
+    def publish(
+        self,
+        name: str = "harga_uji",
+        edit: Edit | None = None,
+        *,
+        today: date = TODAY,
+        demo: bool = True,
+        **settings: Any,
+    ) -> Published:
+        contract = self._kept[name] = self.contract(name, edit, **settings)
+        publisher = replace(PUBLISHER, demo=demo)
+        agency = AGENCIES[contract.agency]
+        return publish_dataset(self.con, contract, agency, self.root, self.decisions, today, publisher)
+
+    def release(self, *, today: date = TODAY, site: Site | None = None) -> int | None:
+        contracts = list(self._kept.values())
+        return publish_release(self.root, contracts, AGENCIES, self.decisions, PUBLISHER, today, site)
+
+    def version(self, number: int, name: str = "harga_uji") -> Version:
+        return read_version(self.root, name, number)
+
+    def file(self, number: int, format: str, name: str = "harga_uji") -> Path:
+        (found,) = [f for f in self.version(number, name).berkas if f.format == format]
+        return self.root / found.path
+
+    def tree(self) -> set[str]:
+        """Every file below the public folder."""
+        return {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_file()}
+
+
+@contextmanager
+def office_in(folder: Path, rows: int = 60) -> Iterator[Office]:
+    with small_lake(rows) as con:
+        yield Office(folder, con)
+
+
+def drop_column(name: str) -> Edit:
+    """Take a column out of a contract."""
+
+    def edit(table: dict[str, Any]) -> None:
+        table["properties"] = [p for p in table["properties"] if p["name"] != name]
+
+    return edit
+
+
+def set_column(name: str, **values: Any) -> Edit:
+    """Change a column of a contract, or add it."""
+
+    def edit(table: dict[str, Any]) -> None:
+        for entry in table["properties"]:
+            if entry["name"] == name:
+                entry.update(values)
+                return
+        table["properties"].append({"name": name, "description": "Kolom uji.", "classification": "public", **values})
+
+    return edit

@@ -65,6 +65,7 @@ class SmallCells(_Strict):
     kolom: str | None = None
     induk: str | None = None
     per: tuple[str, ...] = ()
+    jumlah: str | None = Field(None, description="Value of baris, kolom or induk in rows that hold totals.")
     tindakan: Literal["tekan", "gabung"] = Field("tekan", description="tekan: suppress; gabung: the SQL has coarsened.")
     penanda: str = Field("status_rahasia", description="Column that says of a row: terbuka or ditekan.")
 
@@ -339,6 +340,23 @@ def _faults(contract: OpenContract, periods: list[str]) -> list[Fault]:
     for where, column in _named_columns(ext):
         if column is not None and column not in named:
             faults.append((f"customProperties.{where}", f"no column '{column}'"))
+    for n, rule in enumerate(ext.sel_kecil):
+        faults += [(f"customProperties.sel_kecil[{n}]", reason) for reason in _cell_faults(rule, ext, public)]
+    return faults
+
+
+def _cell_faults(rule: SmallCells, ext: OpenExtension, public: set[str]) -> list[str]:
+    """What makes a rule for small cells one that protects nothing."""
+    faults = []
+    if rule.jenis == "uang" and (rule.pembayar is None or rule.terbesar is None):
+        faults.append("uang needs pembayar and terbesar: without them no one can tell what is small")
+    if rule.tindakan == "tekan" and rule.penanda not in public:
+        faults.append(f"'{rule.penanda}' (penanda) must be an open column: readers must see what was suppressed")
+    told = [c for c in (rule.pembayar, rule.terbesar) if c in public and c not in rule.ikut]
+    if told:
+        faults.append(f"{', '.join(told)} would tell of suppressed cells: close it or name it in ikut")
+    if sum(other.nilai == rule.nilai for other in ext.sel_kecil) > 1:
+        faults.append(f"'{rule.nilai}' is in two tables that share cells: coarsen to one table of two dimensions")
     return faults
 
 

@@ -9,7 +9,7 @@ Layout below the public root, of which any web server may serve every byte:
     rilis/12/rilis.json                 everything published in release 12 (`Release`)
     rilis/12/katalog.ducklake           frozen DuckLake catalogue over the parts, with all versions by time travel
     rilis/12/katalog.{jsonld,ttl}       DCAT
-    dataset/<nama>/v3/manifest.json     one version (`Version`), with datapackage.json and dictionary beside it
+    dataset/<nama>/v3/manifest.json     one version (`Version`); datapackage.json, dictionary and downloads beside it
     bagian/<ab>/<sha256>.<ext>          content-addressed files: Parquet parts, and files in one piece of every format
 
 What is below `bagian/` and `dataset/<nama>/v<n>/` never changes. A withdrawn version keeps only `ditarik.json`.

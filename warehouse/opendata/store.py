@@ -100,9 +100,13 @@ class Store:
         return read_version(self.root, dataset, standing[-1]) if standing else None
 
     def add_version(self, version: Version, files: Mapping[str, bytes]) -> None:
-        """Put a version's folder in place: its manifest and `files` beside it. Files it names are there already."""
+        """Put a version's folder in place: its manifest, `files`, and the downloads it names, by their names.
+
+        The downloads are there already; here they are linked, not copied, so that a package can name them beside it.
+        """
         folder = self.root / "dataset" / version.dataset / f"v{version.versi}"
-        self._add_folder(folder, {MANIFEST_FILE: _json(version), **files})
+        links = {file.nama: self.root / file.path for file in version.berkas}
+        self._add_folder(folder, {MANIFEST_FILE: _json(version), **files}, links)
         crashpoint("store.version_added")
 
     def mark_withdrawn(self, gone: Withdrawn) -> None:
@@ -150,10 +154,12 @@ class Store:
         fsync_path(self.root)
         crashpoint("store.pointer_moved")
 
-    def _add_folder(self, folder: Path, files: Mapping[str, bytes]) -> None:
+    def _add_folder(self, folder: Path, files: Mapping[str, bytes], links: Mapping[str, Path]) -> None:
         work = self.work_folder("folder")
         for name, body in files.items():
             (work / name).write_bytes(body)
+        for name, file in links.items():
+            (work / name).hardlink_to(file)
         _make_dirs(folder.parent, self.root)
         _seal(work)
         work.replace(folder)

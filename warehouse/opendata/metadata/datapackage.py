@@ -82,6 +82,7 @@ class Resource(_Strict):
     path: _Path
     title: _Text
     profile: Literal["tabular-data-resource", "data-resource"]
+    type: Literal["table", "file"] = Field(description="What newer readers go by instead of the profile.")
     format: _Text
     mediatype: _Text
     encoding: Literal["utf-8", "utf-8-sig"] | None = None
@@ -96,6 +97,8 @@ class Resource(_Strict):
     @model_validator(mode="after")
     def _table_agrees(self) -> "Resource":
         table = self.profile == "tabular-data-resource"
+        if table != (self.type == "table"):
+            raise ValueError("profile and type do not agree")
         if table != (None not in (self.dialect, self.encoding, self.table_schema)):
             raise ValueError("a table, and only a table, has a dialect, an encoding and a schema")
         return self
@@ -232,6 +235,7 @@ def _resource(version: Version, file: File) -> Resource:
         path=file.nama,
         title=f"{version.judul} ({file.nama})",
         profile="tabular-data-resource" if table else "data-resource",
+        type="table" if table else "file",
         format=file.nama.rpartition(".")[2],
         mediatype=file.mediatype,
         encoding=("utf-8-sig" if excel else "utf-8") if table else None,

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from connectors.durable import fsync_path
 from tests.support.tiny_lake import TinyLake
 from tests.support.workspace import ROOT, Small
 from warehouse import snapshot
@@ -183,8 +184,11 @@ def test_an_exported_version_needs_no_other_file(tiny: TinyLake, tmp_path: Path)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_kill_at_any_step_leaves_the_old_or_the_new_version_whole(tiny: TinyLake, step: str) -> None:
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_version_whole(
+    tiny: TinyLake, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny.publish()
+    before = parts_of(tiny.snapshots)
     tiny.put(tiny.harga, DAYS[-1:], 2000)
     tiny.lake.close()
 
@@ -195,7 +199,18 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_version_whole(tiny: TinyLa
     assert killed.returncode == -9
     seen = read(tiny.snapshots / "latest.duckdb", "SELECT sum(jumlah) FROM core.fct_jumlah")
     assert seen == ([(10000,)] if step == "linked" else [(8000,)])
+    synced: set[Path] = set()
+
+    def sync(path: Path) -> None:
+        synced.add(path)
+        fsync_path(path)
+
+    monkeypatch.setattr(snapshot, "fsync_path", sync)
     assert tiny.publish().version == "v000002"
+    if step != "linked":
+        left = {(tiny.snapshots / "parts" / name).parent for name in parts_of(tiny.snapshots) - before}
+        assert left
+        assert left <= synced, "what the killed publish left is only used once its name is on the disk"
     newest = snapshot.latest(tiny.snapshots)
     assert newest == tiny.snapshots / "v000002.duckdb"
     assert read(newest, "SELECT sum(jumlah) FROM core.fct_jumlah") == [(10000,)]
@@ -206,6 +221,37 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_version_whole(tiny: TinyLa
         part for v in snapshot.versions(tiny.snapshots) for t in snapshot.manifest(v)["bagian"].values() for part in t
     }
     assert parts_of(tiny.snapshots) == held
+
+
+def test_without_room_no_part_and_no_version_stays_and_the_next_publish_is_whole(tiny: TinyLake) -> None:
+    """A limit on the size of files in a process of its own fails its writes as a full disk does."""
+    tiny.publish()
+    before = parts_of(tiny.snapshots)
+    tiny.put(tiny.harga, DAYS[-1:], 2000)
+    tiny.lake.close()
+    code = f"""
+import resource
+from pathlib import Path
+import duckdb
+from connectors.durable import fsync_path
+from tests.support.tiny_lake import TinyLake
+from warehouse import snapshot
+from warehouse.build import Builder
+tiny = TinyLake(Path({str(tiny.home)!r}))
+Builder(tiny.lake, tiny.contracts, "uji").build(tiny.model)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
+try:
+    snapshot.publish(tiny.lake, tiny.snapshots, tiny.contracts, tiny.models)
+except (duckdb.Error, OSError) as error:
+    print("ditolak")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "ditolak\n"
+    assert parts_of(tiny.snapshots) == before
+    assert [v.stem for v in snapshot.versions(tiny.snapshots)] == ["v000001"]
+    assert read(tiny.snapshots / "latest.duckdb", "SELECT sum(jumlah) FROM core.fct_jumlah") == [(8000,)]
+    assert tiny.publish().version == "v000002"
+    assert read(tiny.snapshots / "latest.duckdb", "SELECT sum(jumlah) FROM core.fct_jumlah") == [(10000,)]
 
 
 def test_a_reader_of_latest_sees_whole_versions_during_twenty_publishes(tiny: TinyLake) -> None:

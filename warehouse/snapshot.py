@@ -98,7 +98,8 @@ def _parts(
     """Parts of every table with their facts, those that were not there yet written durably, and how many those are."""
     known = _known_parts(newest)
     parts: dict[str, dict[str, Facts]] = {}
-    written: set[Path] = set()
+    fresh: set[Path] = set()
+    written = 0
     for table in tables:
         own = parts[table.name] = {}
         for month in sorted(table.months) or [SINGLE_PARTITION]:
@@ -106,12 +107,14 @@ def _parts(
             path = folder / PARTS / name
             if not path.exists():
                 _write_part(lake, table, month, temp / "bagian.parquet", path)
-                written.add(path)
+                written += 1
                 crashpoint("snapshot.part_written")
+            if name not in known:
+                fresh.add(path)  # also one that a killed publish left: its name may not be on the disk yet
             own[name] = known.get(name) or table.facts_of(lake, path)
-    for directory in {parent for path in written for parent in path.relative_to(folder).parents}:
+    for directory in {parent for path in fresh for parent in path.relative_to(folder).parents}:
         fsync_path(folder / directory)
-    return parts, len(written)
+    return parts, written
 
 
 def _part_name(table: Table, month: str) -> str:

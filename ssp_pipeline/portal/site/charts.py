@@ -178,7 +178,8 @@ def _ends(records: Sequence[Mapping[str, Any]], names: Mapping[str, str], unit: 
 
 
 def _said(record: Mapping[str, Any], name: str, unit: str, words: Words) -> str:
-    return f"{name} {words.number(round(record['nilai'], 2))} {unit}".strip()
+    shown = words.number(round(record["nilai"], 2))
+    return f"{name} " + (f"Rp{shown}{unit[2:]}" if unit.startswith("Rp") else f"{shown} {unit}".strip())
 
 
 def _when(value: Any, words: Words) -> str:

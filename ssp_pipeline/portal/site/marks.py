@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ssp_pipeline.portal.site.text import Words
 
-WIDTHS = {"lebar": 640, "sempit": 280}
+WIDTHS = {"lebar": 640, "sempit": 330}
 
 _TILES = Path(__file__).with_name("tiles")
 _INK, _QUIET, _LINE = "#17232b", "#4b5b66", "#d5dde2"
@@ -34,6 +34,8 @@ DARK = {
     _MARKED: "#ff9aa8",
     **dict(zip(_LINES, ("#5cb3f0", "#f09557", "#4cc9a4", "#e294cf", "#d9c04b", "#a5a8f0"), strict=True)),
 }
+_FIT = {"autosize": {"type": "fit-x", "contains": "padding"}}
+"""Axes and legends are within the width."""
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _LOCALE = {
     "number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["Rp", ""]},
@@ -91,7 +93,13 @@ def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bo
     tooltip.append(_value_tip(unit, words))
     specs: Specs = {}
     for name, width in WIDTHS.items():
-        axis: dict[str, Any] = {"grid": False, "labelAngle": 0, "labelFlush": True, "labelOverlap": "greedy"}
+        axis: dict[str, Any] = {
+            "grid": False,
+            "labelAngle": 0,
+            "labelFlush": True,
+            "labelOverlap": "greedy",
+            "labelSeparation": 14,
+        }
         if temporal:
             axis |= {"format": "%-d %b %Y" if len(periods) < 32 else "%b %Y", "tickCount": 6 if width > 400 else 3}
         legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "symbolType": "stroke"}
@@ -110,16 +118,19 @@ def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bo
                 "legend": None,
                 "scale": {"range": list(_SHAPES)},
             }
-        specs[name] = _framed(layer, records, width, 240, origin, words)
+        specs[name] = _framed({**layer, **_FIT}, records, width, 300, origin, words)
     return specs
 
 
 def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
     """Bars with their figures, in the order of the records. Columns: kelompok, nilai."""
     order = [r["kelompok"] for r in records]
+    least, most = min(0, *(r["nilai"] for r in records)), max(0, *(r["nilai"] for r in records))
     tooltip = [{"field": "kelompok", "type": "nominal", "title": words.gettext("Kelompok")}, _value_tip(unit, words)]
     specs: Specs = {}
     for name, width in WIDTHS.items():
+        # Room for the figures at the ends of the bars.
+        reach = [least, most + (most - least) * (0.2 if width > 400 else 0.6)]
         shared = {
             "y": {
                 "field": "kelompok",
@@ -128,7 +139,7 @@ def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
                 "title": None,
                 "axis": {"labelLimit": 200 if width > 400 else 120, "domain": False, "ticks": False},
             },
-            "x": {"field": "nilai", "type": "quantitative", "axis": None},
+            "x": {"field": "nilai", "type": "quantitative", "axis": None, "scale": {"domain": reach, "nice": False}},
             "tooltip": tooltip,
         }
         figure = {"field": "nilai", "type": "quantitative", "format": ",.4~r" if _small(records) else ",.0f"}
@@ -139,8 +150,7 @@ def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
                 "encoding": {**shared, "text": figure},
             },
         ]
-        inner = width - (180 if width > 400 else 110)
-        specs[name] = _framed({"layer": layers}, records, inner, 24 * len(records), origin, words)
+        specs[name] = _framed({"layer": layers, **_FIT}, records, width, 26 * len(records), origin, words)
     return specs
 
 
@@ -170,7 +180,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
     scale["range"] = [dict(zip(classes, [*colours, _NO_DATA], strict=True))[c] for c in scale["domain"]]
     specs: Specs = {}
     for name, width in WIDTHS.items():
-        side = min(width, 480)
+        side = min(width, 480) - 10
         across, down = max(t.kolom for t in tiles.values()) + 1, max(t.baris for t in tiles.values()) + 1
         legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "title": unit or None, "symbolType": "square"}
         fill = {"field": "kelas", "type": "nominal", "scale": scale, "legend": legend}

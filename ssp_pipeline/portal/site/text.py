@@ -58,7 +58,8 @@ class Words:
         return str(format_percent(share, locale=self._locale))
 
     def day(self, day: date | None) -> str:
-        """20 November 2026."""
+        """20 November 2026, in the province's time for an instant."""
+        day = day.astimezone(WIB).date() if isinstance(day, datetime) else day
         return str(format_date(day, "d MMMM y", locale=self._locale)) if day else NONE
 
     def time(self, instant: datetime) -> str:

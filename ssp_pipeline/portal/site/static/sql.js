@@ -31,22 +31,22 @@ const run = async () => {
   try {
     const answer = await fetch(`/api/sql?${new URLSearchParams({ q: box.value })}`);
     const told = await answer.json();
-    if (!told.success) {
-      state.textContent = told.error?.message ?? state.dataset.gagal;
+    if (told.galat) {
+      state.textContent = told.galat.pesan;
       return;
     }
-    const { fields, records } = told.result;
+    const { kolom: fields, baris: records } = told;
     const names = fields.map((field) => field.id);
     const table = document.createElement("table");
     const [head, body] = [document.createElement("thead"), document.createElement("tbody")];
     head.append(row("th", names));
-    body.append(...records.map((record) => row("td", Array.isArray(record) ? record : names.map((name) => record[name]))));
+    body.append(...records.map((record) => row("td", names.map((name) => record[name]))));
     table.append(head, body);
     result.replaceChildren(table);
     result.hidden = false;
     const seconds = ((performance.now() - began) / 1000).toFixed(2);
     state.textContent = state.dataset.hasil.replace("{baris}", figures.format(records.length)).replace("{detik}", seconds);
-    if (told.result.records_truncated) state.textContent += ` ${state.dataset.potong}`;
+    if (told.terpotong) state.textContent += ` ${state.dataset.potong}`;
   } catch {
     state.textContent = state.dataset.gagal;
   }

@@ -157,14 +157,15 @@ def test_what_the_manifest_says_is_on_disk_complete_read_only_and_valid(office: 
         assert dataset.versi == 1
         version = read_version(office.root, dataset.dataset, 1)
         folder = f"dataset/{dataset.dataset}/v1"
-        listed |= {f"{folder}/{n}" for n in ("manifest.json", "datapackage.json", "kamus.xlsx")}
+        beside = ("manifest.json", "datapackage.json", "kamus.xlsx", *(f.nama for f in version.berkas))
+        listed |= {f"{folder}/{n}" for n in beside}
         listed |= {f.path for f in version.berkas} | {p.path for p in version.bagian}
         for file in version.berkas:
             body = (office.root / file.path).read_bytes()
             assert (len(body), hashlib.sha256(body).hexdigest()) == (file.bytes, file.sha256)
             assert file.sha256 in file.path
         package = (office.root / folder / "datapackage.json").read_bytes()
-        datapackage.check(package, version, lambda f: office.root / f.path, deep=True)
+        datapackage.check(package, version, lambda f: office.root / folder / f.nama, deep=True)
     assert office.tree() == listed
     modes = {(office.root / name).stat().st_mode & 0o777 for name in listed}
     assert modes == {0o444}

@@ -84,8 +84,7 @@ def settle_files(
             "asal": origin["asal"],
             "rincian": cut_note(p for p in used if p.sha256 in shas),
         }
-    for staged in batches(keys, whole, rejected, doubts):
-        outcomes.extend(settler.judge_and_commit(staged, states, facts))
+    outcomes.extend(settler.judge_and_commit(batches(keys, whole, rejected, doubts), states, facts))
     crashpoint("files.committed")
     if all(o.status != "gagal_simpan" for o in outcomes):
         finished = [

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from assets.ahead import ahead
 from assets.timeliness import due
 from assets.workspace import Workspace
 from connectors.api import Payload
@@ -23,9 +24,9 @@ from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
 from warehouse import ops
 from warehouse.damage import find_damage
 from warehouse.lake import LakeWriteError
-from warehouse.stage import Staged, Unplaced, aside_digest, content_digest, decide, judge, split, unplaced
+from warehouse.stage import Judged, Staged, Unplaced, aside_digest, content_digest, decide, judge, sift, split, unplaced
 
-CHUNK_ROWS = 250_000
+CHUNK_ROWS = 500_000
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
 DROPPED_COLUMNS = "kolom_dibuang"
@@ -141,9 +142,7 @@ class Settler:
         rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
         for part in parts:
             part.rows, part.rejected = rows.clear(), rejected.clear()
-        for staged in batches(keys, rows, rejected, doubts):
-            outcomes.extend(self.judge_and_commit(staged, states, facts))
-        return outcomes
+        return outcomes + self.judge_and_commit(batches(keys, rows, rejected, doubts), states, facts)
 
     def set_aside(
         self,
@@ -183,15 +182,29 @@ class Settler:
         )
         return found.placed, [outcome]
 
-    def judge_and_commit(self, staged: Staged, states: States, facts: dict[str, dict[str, Any]]) -> list[ops.Outcome]:
-        """Run the checks on whole partitions and commit those that pass, in one transaction."""
+    def judge_and_commit(
+        self, batches: Iterable[Staged], states: States, facts: dict[str, dict[str, Any]]
+    ) -> list[ops.Outcome]:
+        """Run the checks on whole partitions and commit those that pass, each batch in one transaction.
+
+        While one batch is committed the rows of the next are checked.
+        """
+        checker = self._ws.checker
+        outcomes: list[ops.Outcome] = []
+        for staged, sifted in ahead(((batch, sift(self._contract, batch, checker)) for batch in batches), depth=1):
+            judged = judge(self._contract, staged, self._before(staged.partitions[0], states), checker, sifted)
+            outcomes.extend(self._commit(staged.partitions, judged, states, facts))
+        return outcomes
+
+    def _commit(
+        self, partitions: Sequence[str], judged: Judged, states: States, facts: dict[str, dict[str, Any]]
+    ) -> list[ops.Outcome]:
         contract, lake = self._contract, self._ws.lake
-        judged = judge(contract, staged, self._before(staged.partitions[0], states), self._ws.checker)
         crashpoint("ingest.checked")
         by_key = split(judged.rows) if judged.rows.height else {}
         bad = split(judged.rejected) if judged.rejected.height else {}
         outcomes: list[ops.Outcome] = []
-        for key in staged.partitions:
+        for key in partitions:
             good, aside = by_key.get(key, judged.rows.clear()), bad.get(key, pl.DataFrame())
             status, reason = decide(contract, key, good, aside, judged, states.get(key))
             outcomes.append(
@@ -224,11 +237,11 @@ class Settler:
                         raise
                     lost = damage.others(accepted)
                     if lost:
-                        return self.not_kept(staged.partitions, "berkas_lake_rusak", damage.advice(lost))
+                        return self.not_kept(partitions, "berkas_lake_rusak", damage.advice(lost))
                     outcomes = [replace(o, rincian=f"{damage.note}; {o.rincian}") for o in outcomes]
                     lake.commit(contract, outcomes, rows, aside, checks, damage.leave_out)
         except LakeWriteError as error:
-            outcomes = self.not_kept(staged.partitions, "lake_tidak_dapat_ditulis", str(error))
+            outcomes = self.not_kept(partitions, "lake_tidak_dapat_ditulis", str(error))
         return outcomes
 
     def not_kept(self, keys: Iterable[str], code: str, detail: str) -> list[ops.Outcome]:

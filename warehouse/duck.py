@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 LAKE = "lake"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -95,6 +96,11 @@ def _extension(name: str) -> str:
 def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Load an extension from its wheel. Raises RuntimeError when the wheel is not installed."""
     con.execute(f"LOAD {literal(_extension(name))}")
+
+
+def arrow(frame: pl.DataFrame) -> Any:
+    """A frame as an Arrow table that DuckDB can read, without a copy of its texts."""
+    return frame.to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 def bare(

@@ -17,12 +17,10 @@ from connectors.contract import Contract
 from connectors.contract.model import LINEAGE_COLUMNS, SINGLE_PARTITION
 from connectors.read.staging import OUTSIDE
 from warehouse import ops
-from warehouse.checks import Check, Checker, CheckFailure, Verdict, partition_suite, row_suite
+from warehouse.checks import Check, Checker, CheckFailure, Verdict, row_suite
 from warehouse.checks.suite import RULE_PREFIX
-from warehouse.duck import bare, ident
-
-PARTITION = "_partisi"
-"""Name of the text column that holds the partition key of a staged or rejected row."""
+from warehouse.duck import arrow, bare, ident
+from warehouse.profile import PARTITION, PartitionChecks, measures, record
 
 COVERAGE = "cakupan"
 """A metric of this name in a contract's `profil` says how much a version covers; without it, rows are counted."""
@@ -41,6 +39,19 @@ class Staged:
     rows: pl.DataFrame
     rejected: pl.DataFrame
     doubts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Sifted:
+    """The verdict on rows: good and rejected ones, what the contract measures of the good ones by partition, reasons
+    to block by partition, and a record of each check. `failure`: why nothing could be evaluated, else ""."""
+
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+    measured: dict[str, dict[str, Any]]
+    blocked: dict[str, str]
+    checks: list[dict[str, Any]]
+    failure: str = ""
 
 
 @dataclass
@@ -157,10 +168,9 @@ def _less_coverage(contract: Contract, good: pl.DataFrame, profile: Mapping[str,
     return f"{good.height} baris, versi yang ada {state.diterima} baris" if good.height < state.diterima else ""
 
 
-def judge(contract: Contract, staged: Staged, previous: Mapping[str, Mapping[str, Any]], checker: Checker) -> Judged:
-    """Run the contract's checks. `previous` holds, by partition, the profile of the partition before it.
-
-    A critical check that failed, errored or was not evaluated blocks: a row goes to quarantine, a partition stays out.
+def sift(contract: Contract, staged: Staged, checker: Checker) -> Sifted:
+    """Run the checks of rows, which ask for nothing but the staged rows. A row that fails a critical one goes to
+    quarantine; one that errored or was not evaluated blocks the partitions.
     """
     with closing(bare({"threads": 2}, closed=True)) as con:
         rows = _with_rules(con, contract, staged.rows)
@@ -176,14 +186,34 @@ def judge(contract: Contract, staged: Staged, previous: Mapping[str, Mapping[str
                     blocked = dict.fromkeys(staged.partitions, reason) | blocked
                 checks = _row_records(rows, verdicts, staged.partitions)
             good = good.drop([c for c in good.columns if c.startswith(RULE_PREFIX)])
-            measured = _measures(con, contract, good)
-            verdict_on = _Partitions(contract, staged.partitions, measured, set_aside, previous)
-            verdict_on.run(checker)
+            return Sifted(good, set_aside, measures(con, contract, good), blocked, checks)
         except CheckFailure as error:
-            return _all_blocked(staged, str(error))
-    for partition, reason in verdict_on.blocked.items():
-        blocked.setdefault(partition, reason)
-    return Judged(good, set_aside, verdict_on.profiles, blocked, checks + verdict_on.records())
+            return Sifted(staged.rows, staged.rejected, {}, {}, [], str(error))
+
+
+def judge(
+    contract: Contract,
+    staged: Staged,
+    previous: Mapping[str, Mapping[str, Any]],
+    checker: Checker,
+    sifted: Sifted | None = None,
+) -> Judged:
+    """Run the contract's checks; those of rows unless `sifted` has their verdict. `previous` holds, by partition, the
+    profile of the partition before it.
+
+    A critical check that failed, errored or was not evaluated blocks: a row goes to quarantine, a partition stays out.
+    """
+    sifted = sifted or sift(contract, staged, checker)
+    if sifted.failure:
+        return _all_blocked(staged, sifted.failure)
+    verdict_on = PartitionChecks(contract, staged.partitions, sifted.measured, sifted.rejected, previous)
+    try:
+        verdict_on.run(checker)
+    except CheckFailure as error:
+        return _all_blocked(staged, str(error))
+    blocked = {p: r for p, r in verdict_on.blocked.items() if p not in sifted.blocked} | sifted.blocked
+    checks = sifted.checks + verdict_on.records()
+    return Judged(sifted.rows, sifted.rejected, verdict_on.profiles, blocked, checks)
 
 
 def _only_of(staged: Staged) -> dict[str, str]:
@@ -198,7 +228,7 @@ def _all_blocked(staged: Staged, reason: str) -> Judged:
         staged.rejected,
         {p: {} for p in staged.partitions},
         dict.fromkeys(staged.partitions, f"pemeriksaan_galat: {reason}") | _only_of(staged),
-        [_record(p, check, "galat", 0, reason) for p in staged.partitions],
+        [record(p, check, "galat", 0, reason) for p in staged.partitions],
     )
 
 
@@ -210,7 +240,7 @@ def _with_rules(con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.Dat
     rules = [f"coalesce(({r.sql}), true) AS {ident(RULE_PREFIX + r.nama)}" for r in contract.ext.aturan_baris]
     if not rules or rows.is_empty():
         return rows
-    con.register("baris", rows.to_arrow())
+    con.register("baris", arrow(rows))
     try:
         return rows.hstack(_select(con, ", ".join(rules)))
     except duckdb.Error:
@@ -255,120 +285,6 @@ def _set_aside(
     return rows.filter(pl.Series(mask)), failed
 
 
-def _measures(con: duckdb.DuckDBPyConnection, contract: Contract, good: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Row count and the contract's metrics of each partition that has rows. Raises CheckFailure."""
-    if good.is_empty():
-        return {}
-    metrics = "".join(f", CAST({sql} AS DOUBLE) AS {ident(name)}" for name, sql in contract.ext.profil.items())
-    con.register("baris", good.to_arrow())
-    try:
-        cursor = con.execute(f"SELECT {ident(PARTITION)}, count(*) AS jumlah_baris{metrics} FROM baris GROUP BY 1")
-        names = [d[0] for d in cursor.description or ()]
-        return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
-    except duckdb.Error as error:
-        # DuckDB quotes values in its messages, and a value may be private.
-        raise CheckFailure(f"profil: {type(error).__name__} pada salah satu metrik") from None
-    finally:
-        con.unregister("baris")
-
-
-class _Partitions:
-    """The checks over the profile of partitions, where one partition is measured against the one before it."""
-
-    def __init__(
-        self,
-        contract: Contract,
-        partitions: Sequence[str],
-        measured: Mapping[str, Mapping[str, Any]],
-        rejected: pl.DataFrame,
-        previous: Mapping[str, Mapping[str, Any]],
-    ):
-        self._contract = contract
-        self._partitions = partitions
-        self._measured = measured
-        self._previous = previous
-        counts = rejected[PARTITION].value_counts() if rejected.height else pl.DataFrame()
-        self._aside: dict[str, int] = dict(counts.iter_rows()) if counts.height else {}
-        self._suite = partition_suite(contract)
-        self._verdicts: Sequence[Verdict] = ()
-        self.profiles: dict[str, dict[str, Any]] = {}
-        self.blocked: dict[str, str] = {}
-
-    def run(self, checker: Checker) -> None:
-        """Evaluate. A blocked partition is no measure for the next one, which is then judged again without it.
-
-        Raises CheckFailure.
-        """
-        relative = {f"{m}_terakhir" for m in self._metrics} | {f"rasio_{m}" for m in self._metrics}
-        out: set[str] = set()
-        while True:
-            self.profiles = self._profile(out)
-            frame = pl.DataFrame(
-                [self.profiles[p] for p in self._partitions], infer_schema_length=None, orient="row"
-            ).with_columns(pl.selectors.by_dtype(pl.Null).cast(pl.Float64))
-            self._verdicts = checker.run(f"{self._contract.id}.partisi", self._suite, frame)
-            self.blocked, alone = {}, set()
-            for verdict in (v for v in self._verdicts if v.check.blocking):
-                for partition in self._hit(verdict):
-                    self.blocked.setdefault(partition, _reason(verdict))
-                    if verdict.check.kwargs.get("column") not in relative:
-                        alone.add(partition)
-            fresh = [p for p in self._partitions if p in self.blocked and p not in out]
-            # Of those blocked by comparison only the first is sure: the later ones were compared with it.
-            fresh = [p for n, p in enumerate(fresh) if n == 0 or p in alone]
-            compared = any(v.check.kwargs.get("column") in relative for v in self._verdicts)
-            if not compared or not fresh or fresh == [self._partitions[-1]]:
-                return
-            out.update(fresh)
-
-    @property
-    def _metrics(self) -> tuple[str, ...]:
-        return ("jumlah_baris", *self._contract.ext.profil)
-
-    def _hit(self, verdict: Verdict) -> list[str]:
-        if verdict.result == "galat":
-            return list(self._partitions)
-        return [self._partitions[n] for n in verdict.failing]
-
-    def _profile(self, out: set[str]) -> dict[str, dict[str, Any]]:
-        """Metrics by partition, each also with the value of the last partition before it that is not `out`."""
-        profiles: dict[str, dict[str, Any]] = {}
-        last: Mapping[str, Any] = {}
-        for partition in self._partitions:
-            own = self._measured.get(partition) or {"jumlah_baris": 0, **dict.fromkeys(self._contract.ext.profil)}
-            before = self._previous.get(partition) or last
-            bad = self._aside.get(partition, 0)
-            total = own["jumlah_baris"] + bad
-            profile = dict(own) | {"rasio_karantina": bad / total if total else 0.0}
-            for name in self._metrics:
-                value, reference = own.get(name), before.get(name)
-                profile[f"{name}_terakhir"] = None if reference is None else float(reference)
-                profile[f"rasio_{name}"] = float(value) / float(reference) if value is not None and reference else None
-            profiles[partition] = profile
-            if own["jumlah_baris"] and partition not in out:
-                last = own
-            elif before is not last:
-                last = before
-        return profiles
-
-    def records(self) -> list[dict[str, Any]]:
-        """One row of `ops.pemeriksaan` a check and partition."""
-        found = []
-        for verdict in self._verdicts:
-            hit = set(self._hit(verdict))
-            for partition in self._partitions:
-                result = verdict.result if partition in hit else "lulus"
-                detail = verdict.detail if partition in hit else ""
-                found.append(_record(partition, verdict.check, result, int(partition in hit), detail))
-        return found
-
-
-def _reason(verdict: Verdict) -> str:
-    if verdict.result == "galat":
-        return f"pemeriksaan_galat: {verdict.check.name}: {verdict.detail}"
-    return f"{verdict.check.name}: {verdict.check.description}"
-
-
 def _row_records(rows: pl.DataFrame, verdicts: Sequence[Verdict], partitions: Sequence[str]) -> list[dict[str, Any]]:
     keys = rows[PARTITION]
     records = []
@@ -379,18 +295,5 @@ def _row_records(rows: pl.DataFrame, verdicts: Sequence[Verdict], partitions: Se
             bad = int(counts.get(partition, 0))
             result = "galat" if verdict.result == "galat" else ("gagal" if bad else "lulus")
             detail = verdict.detail if result == "galat" else ""
-            records.append(_record(partition, verdict.check, result, bad, detail))
+            records.append(record(partition, verdict.check, result, bad, detail))
     return records
-
-
-def _record(partition: str, check: Check, result: str, failing: int, detail: str) -> dict[str, Any]:
-    return {
-        "partisi": partition,
-        "pemeriksaan": check.name,
-        "jenis": check.type,
-        "tingkat": check.scope,
-        "beratnya": "blokir" if check.blocking else "catat",
-        "hasil": result,
-        "jumlah_gagal": failing,
-        "rincian": detail,
-    }

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from connectors.durable import fsync_path
-from warehouse.duck import LakeConfig, ident, literal, qualified
+from warehouse.duck import LakeConfig, arrow, ident, literal, qualified
 
 _CLOCK_SLACK_NS = 1_000_000_000
 
@@ -35,7 +35,7 @@ class Transaction:
         """Insert a frame by column name."""
         if rows.is_empty():
             return
-        self.con.register("_rows", rows.to_arrow())
+        self.con.register("_rows", arrow(rows))
         try:
             self.insert(table, "SELECT * FROM _rows")
         finally:

@@ -1,5 +1,6 @@
 """`ssp status|sql|verify|quarantine|replay|forget|maintain`, through the command's own entry point."""
 
+import csv
 import io
 import os
 import subprocess
@@ -138,6 +139,15 @@ def test_a_worksheet_holds_dates_and_no_formula(ssp: Ssp, small_warehouse: Small
     assert sheet is not None
     assert [str(c.value) for c in sheet[2]] == ["=1+1", "2026-11-20 00:00:00", "2026-11-20 00:00:00", "[1]"]
     assert sheet["A2"].data_type == "s"
+
+
+def test_lists_and_structs_are_one_quoted_cell_each(ssp: Ssp, small_warehouse: Small) -> None:
+    cells = "[1, 2] AS daftar, {'a': 'x, \"y\"', 'b': NULL} AS isi, masukan"
+    query = f"SELECT {cells} FROM cuplikan.info WHERE tabel = 'dim_opd'"
+    code, out, _ = ssp(small_warehouse, "sql", query, "--format", "csv")
+    assert code == 0
+    [row] = csv.DictReader(io.StringIO(out))
+    assert row == {"daftar": "[1, 2]", "isi": "{'a': 'x, \"y\"', 'b': NULL}", "masukan": "[source.referensi__opd]"}
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "table"])

@@ -122,7 +122,7 @@ def marked() -> list[Any]:
     return [pytest.param(command, id=f"{name}: {command[:60]}") for command, name in found.items()]
 
 
-CHANGING = ("ssp maintain", "ssp forget")
+CHANGING = ("ssp maintain", "ssp forget", "ssp replay")
 
 
 @pytest.mark.parametrize("command", marked())

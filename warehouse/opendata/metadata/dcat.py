@@ -53,14 +53,16 @@ def catalogue(release: Release, versions: Sequence[Version], base_url: str) -> t
     end. Raises ValueError when that is no absolute http(s) address, or when a dataset's version is missing.
     """
     from rdflib import Graph
+    from rdflib.plugins.parsers.jsonld import to_rdf
 
     if not base_url.startswith(("http://", "https://")) or base_url.endswith("/"):
         raise ValueError(f"base_url '{base_url}' is no absolute address without a slash at its end")
-    text = json.dumps(_tree(release, versions, base_url), ensure_ascii=False, indent=1)
+    tree = _tree(release, versions, base_url)
     graph = Graph()
-    graph.parse(data=text, format="json-ld")
+    to_rdf(tree, graph)
     for prefix, namespace in CONTEXT.items():
         graph.bind(prefix, namespace, override=True)
+    text = json.dumps(tree, ensure_ascii=False, indent=1)
     return text.encode() + b"\n", graph.serialize(format="turtle", encoding="utf-8")
 
 

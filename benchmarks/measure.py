@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
 
 @dataclass
 class Figures:
-    """One run. Seconds, mebibytes; `peak` is the largest sum of proportional set sizes over the process tree."""
+    """One run. Seconds, mebibytes. `peak` is the largest sum of resident sizes over the process tree, which counts
+    what processes share more than once; exact shares would cost the measured processes their time."""
 
     wall: float
     cpu: float
@@ -37,14 +40,11 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _pss(pid: int) -> int:
+def _resident(pid: int) -> int:
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: float = 900) -> Figures:
@@ -56,7 +56,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: floa
     written: dict[int, int] = {}
     while process.poll() is None:
         pids = _tree(process.pid)
-        peak = max(peak, sum(_pss(p) for p in pids))
+        peak = max(peak, sum(_resident(p) for p in pids))
         for pid in pids:
             try:
                 text = Path(f"/proc/{pid}/io").read_text()
@@ -70,4 +70,4 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: floa
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     wall = time.monotonic() - started
-    return Figures(wall, cpu, peak / 1024, sum(written.values()) / 1024**2, process.returncode, output)
+    return Figures(wall, cpu, peak / 1024**2, sum(written.values()) / 1024**2, process.returncode, output)

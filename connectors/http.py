@@ -249,10 +249,18 @@ class HttpClient:
             body, sent["Content-Type"] = orjson.dumps(json), "application/json"
         elif multipart is not None:
             body, sent["Content-Type"] = encode_multipart_formdata(dict(multipart))
-        request = requests.Request(method, url, headers={**sent, **(headers or {})}, data=body)
         problem: PermanentAnswer
+        prepared = requests.PreparedRequest()
         try:
-            return self._session.prepare_request(request)
+            # What Session.prepare_request does for a session without settings of the environment.
+            prepared.prepare(
+                method=method.upper(),
+                url=url,
+                headers={**self._session.headers, **sent, **(headers or {})},
+                data=body,
+                cookies=self._session.cookies,
+            )
+            return prepared
         except (requests.RequestException, UnicodeError) as exc:
             problem = PermanentAnswer(f"no valid request ({type(exc).__name__})", "alamat_ditolak")
         raise _error(problem, shown, 0)

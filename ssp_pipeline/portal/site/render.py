@@ -28,7 +28,7 @@ from ssp_pipeline.portal.site.engine import VEGA, Setting, SiteOptions, assets, 
 from ssp_pipeline.portal.site.marks import Tile, tiles_of
 from ssp_pipeline.portal.site.snippets import attach
 from ssp_pipeline.portal.site.text import LANGUAGES
-from warehouse.opendata.manifest import Listed, Release, current, read_version, read_withdrawn, resource_id
+from warehouse.opendata.manifest import AgencyLine, Listed, Release, current, read_version, read_withdrawn, resource_id
 
 SITE = "situs"
 KEYS_FILE = "halaman.json"
@@ -233,7 +233,7 @@ def _shared_pages(setting: Setting, found: Sequence[Entry], release: Release) ->
         return f"{path}index.html", setting.page(template, path, **facts)
 
     yield page("beranda.html", "/", topik=by_kind["topik"], terbaru=newest, jumlah=numbers)
-    whole = {"kepala": w.gettext("Semua dataset"), "penjelasan": "", "langkah": [(None, w.gettext("Dataset"))]}
+    whole = {"kepala": w.gettext("Semua dataset"), "langkah": [(None, w.gettext("Dataset"))]}
     yield page("daftar.html", "/dataset/", **whole, saringan=groups, daftar=found, semua=True)
     yield page("topik_semua.html", "/topik/", topik=by_kind["topik"])
     yield page("instansi_semua.html", "/instansi/", instansi=by_kind["instansi"])
@@ -241,14 +241,12 @@ def _shared_pages(setting: Setting, found: Sequence[Entry], release: Release) ->
         for facet in group.facets:
             having = [e for e in found if facet.value in values(e, facet.kind)]
             if group.kind == "instansi":
-                agency = next(a for a in release.instansi if a.kode == facet.value)
-                yield page("instansi.html", facet.path, a=agency, daftar=having)
+                yield page("instansi.html", facet.path, a=_agency(release, facet.value, having), daftar=having)
                 continue
             yield page(
                 "daftar.html",
                 facet.path,
                 kepala=f"{group.label}: {facet.label}",
-                penjelasan="",
                 langkah=[("/dataset/", w.gettext("Dataset")), (None, facet.label)],
                 saringan=groups,
                 daftar=having,
@@ -268,6 +266,13 @@ def _shared_pages(setting: Setting, found: Sequence[Entry], release: Release) ->
     yield page("cari.html", "/cari/", q="", total=0, daftar=[])
     for status in PROBLEMS:
         yield f"/galat/{status}.html", problem_text(setting, status, "")
+
+
+def _agency(release: Release, code: str, having: Sequence[Entry]) -> AgencyLine:
+    """The release's line of an agency; one whose folder is gone is known by what it published."""
+    known = {a.kode: a for a in release.instansi}
+    name = having[0].version.produsen
+    return known.get(code) or AgencyLine(kode=code, nama=name, instansi=name)
 
 
 def problem_text(setting: Setting, status: int, reason: str) -> str:

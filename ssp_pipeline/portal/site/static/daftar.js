@@ -17,25 +17,24 @@ if (list && "semua" in list.dataset) {
     [...chosen].every(([kind, value]) => kind === except || kind === "q" || !(kind in card.dataset) || has(card, kind, value));
 
   const narrow = () => {
-    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const card of cards) {
-      card.hidden = !matches(card, words, null);
+      card.hidden = !matches(card, wanted, null);
       count += card.hidden ? 0 : 1;
     }
-    const form = count === 1 ? shown.dataset.satu : shown.dataset.banyak;
-    shown.textContent = form.replace(/^\d+/, number.format(count));
+    const words = count === 1 ? shown.dataset.satu : shown.dataset.banyak;
+    shown.textContent = words.replace(/^\d+/, number.format(count));
     for (const link of links) {
       const { saring: kind, nilai: value } = link.dataset;
       link.setAttribute("aria-pressed", String(chosen.get(kind) === value));
-      const here = cards.filter((card) => matches(card, words, kind) && has(card, kind, value)).length;
+      const here = cards.filter((card) => matches(card, wanted, kind) && has(card, kind, value)).length;
       link.parentElement.querySelector(".hitung").textContent = number.format(here);
     }
     const query = new URLSearchParams([...chosen, ...(text.value ? [["q", text.value]] : [])]);
     history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
   };
 
-  form.hidden = false;
   text.value = chosen.get("q") || "";
   chosen.delete("q");
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -75,7 +75,6 @@ if (bar) {
     }
   };
 
-  bar.hidden = false;
   back.disabled = true;
   bar.addEventListener("submit", (event) => { event.preventDefault(); offset = 0; load(); });
   back.addEventListener("click", () => { offset = Math.max(0, offset - limit); load(); });
@@ -91,7 +90,6 @@ if (figure) {
   const holder = figure.querySelector(".grafik-gambar");
   const told = figure.querySelector(".angka-terpilih");
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  tools.hidden = false;
 
   const script = (address) => new Promise((done, failed) => {
     const element = document.createElement("script");

@@ -2,8 +2,7 @@
 "use strict";
 
 for (const button of document.querySelectorAll(".salin")) {
-  if (!navigator.clipboard) break;
-  button.hidden = false;
+  button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
     const label = button.textContent;
@@ -13,12 +12,11 @@ for (const button of document.querySelectorAll(".salin")) {
 }
 
 const freshness = document.getElementById("kesegaran");
-if (freshness && freshness.dataset.jatuhTempo) {
+if (freshness) {
   const today = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Jakarta" }).format(new Date());
   const late = freshness.dataset.jatuhTempo < today;
-  freshness.textContent = late ? freshness.dataset.lewat : freshness.dataset.tepat;
+  if (late) freshness.textContent = freshness.dataset.lewat;
   freshness.classList.add(late ? "tanda-terlambat" : "tanda-sesuai");
-  freshness.hidden = false;
 }
 
 // A link to a form may name the dataset: /lapor/?dataset=x. Without a script the reader chooses.

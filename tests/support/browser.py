@@ -1,0 +1,57 @@
+"""A real browser for tests of pages: Debian's Chromium, driven by Playwright, and axe-core in it.
+
+Belongs here: finding and opening it, and what every page is asked. Does not belong here: the fixture
+(`browser_fixtures.py`), the pages.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTHS = (375, 1024, 1920)
+"""A phone, a laptop, a screen on a wall."""
+
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def find_browser() -> str:
+    """The installed browser. Fails the test, with what to do, where there is none: pages unseen are pages unproved."""
+    for program in PROGRAMS:
+        if found := shutil.which(program):
+            return found
+    pytest.fail(
+        f"No browser found (looked for {', '.join(PROGRAMS)}). Install one: apt-get install chromium. "
+        "`.ci/run` does so by itself."
+    )
+
+
+@contextmanager
+def opened(browser: Browser, **options: object) -> Iterator[Page]:
+    """A page in a fresh profile; ends with a failure if a script failed or the page's policy refused something."""
+    context = browser.new_context(locale="id-ID", timezone_id="Asia/Jakarta", **options)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert said == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with a page: rule and place."""
+    found = Axe().run(page, options=_RULES).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which a page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -192,8 +192,8 @@ def small_lake(rows: int = 500) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute(
             "CREATE TABLE core.kamera AS SELECT '12' AS kode_provinsi, 'SUMATERA UTARA' AS nama_provinsi, "
             "'1275' AS kode_kabupaten_kota, 'KOTA MEDAN' AS nama_kabupaten_kota, printf('CAM-%03d', i) AS kode_kamera, "
-            "'Simpang ' || i AS nama_kamera, CASE WHEN i <> 7 THEN 3.55 + i / 1000 END AS lintang, "
-            "98.65 + i / 1000 AS bujur, i % 5 <> 0 AS aktif, "
+            "'Simpang ' || i AS nama_kamera, CASE WHEN i <> 7 THEN round(3.55 + i / 1000, 6) END AS lintang, "
+            "round(98.65 + i / 1000, 6) AS bujur, i % 5 <> 0 AS aktif, "
             "TIMESTAMPTZ '2026-11-19 01:30:00+00' + to_minutes(i) AS diperiksa, 'tiruan' AS asal_data "
             "FROM range(1, 25) AS r(i)"
         )

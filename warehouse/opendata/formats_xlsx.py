@@ -27,6 +27,8 @@ _DATE = "yyyy-mm-dd"
 _INSTANT = "yyyy-mm-dd hh:mm:ss"
 _EXACT = 10**15
 """A spreadsheet keeps 15 digits; a longer number is written as text rather than changed."""
+_LARGEST = 1e307
+"""A workbook keeps 16 digits of a number with a fraction: rounded up, the very largest would be no number any more."""
 _BATCH = 5_000
 _WRITE = Callable[[int, int, Any], Any]
 
@@ -107,7 +109,7 @@ def _exact(value: float | Decimal) -> bool:
         return abs(int(value.scaleb(-int(value.as_tuple().exponent)))) < _EXACT
     if isinstance(value, int):
         return abs(value) < _EXACT
-    return value - value == 0  # neither infinite nor no number
+    return abs(value) < _LARGEST
 
 
 def _dictionary(sheet: Any, columns: Sequence[Column], notes: Sequence[str], bold: Any) -> None:

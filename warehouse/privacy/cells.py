@@ -87,12 +87,6 @@ def _count(con: duckdb.DuckDBPyConnection, relation: str, rule: SmallCells) -> i
     return int(found[0]) if found else 0
 
 
-def _per(contract: OpenContract, rule: SmallCells) -> list[str]:
-    """The columns that name one table: those of `per`, and what else is in the dataset's key."""
-    inside = {rule.baris, rule.kolom, rule.induk}
-    return list(dict.fromkeys([*rule.per, *(k for k in contract.key if k not in inside)]))
-
-
 class _Row(NamedTuple):
     rowid: int
     parent: Any
@@ -118,7 +112,7 @@ def _tables(
         payers = f"coalesce(CAST({ident(str(rule.pembayar))} AS BIGINT), -1)"
         share = f"CAST({ident(str(rule.terbesar))} AS DOUBLE)"
         largest = f"coalesce(CAST(ceil(abs({value}) * {scale} * {share}) AS HUGEINT), -1)"
-    per = [ident(c) for c in _per(contract, rule)]
+    per = [ident(c) for c in rule.per]
     given = [c for c in (rule.induk, rule.baris, rule.kolom) if c]
     dimensions = [ident(c) if c else "NULL" for c in (rule.induk, rule.baris, rule.kolom)]
     partition = f"PARTITION BY {', '.join(per)}" if per else ""

@@ -99,7 +99,7 @@ def package_search(service: Service, asked: Asked, params: Params) -> Any:
 
 def _found(edition: Edition, params: Params) -> tuple[list[Version], dict[str, float]]:
     """Datasets that q and fq let through, with the rank of those found by words."""
-    filters = [text for key in ("fq", "fq_list") for text in _texts(params, key)]
+    filters = [*_texts("fq", params.get("fq")), *_texts("fq_list", params.json("fq_list"))]
     tests = []
     for text in filters:
         test, words = solr.parse(text)
@@ -117,8 +117,7 @@ def _found(edition: Edition, params: Params) -> tuple[list[Version], dict[str, f
     return chosen, ranks
 
 
-def _texts(params: Params, key: str) -> list[str]:
-    value = params.json(key)
+def _texts(key: str, value: Any) -> list[str]:
     if value is None:
         return []
     texts = value if isinstance(value, list) else [value]

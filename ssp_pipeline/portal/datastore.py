@@ -122,16 +122,13 @@ def _sort(table: Table, parts: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     return tuple(found)
 
 
-async def pinned(service: Service, asked: Asked, given: str, params: Params, offset: int, walk: Hashable) -> Version:
+async def _pinned(service: Service, version: Version, params: Params, offset: int, walk: Hashable) -> Version:
     """The version that answers: the one asked for, the walk's, or the newest. Raises Problem, BadParameter."""
-    version = newest(asked, given)
+    name, replaced = version.dataset, service.shelf.replaced
     number = params.integer("versi", 0)
     if not number:
-        name, replaced = version.dataset, service.shelf.replaced
-        number = service.walks.choose(
-            (asked.asker, name, walk), offset, version.versi, lambda n: replaced.get((name, n))
-        )
-    return version if number == version.versi else await service.shelf.version(version.dataset, number)
+        number = service.walks.choose(walk, offset, version.versi, lambda n: replaced.get((name, n)))
+    return version if number == version.versi else await service.shelf.version(name, number)
 
 
 async def search(service: Service, asked: Asked, params: Params) -> bytes:
@@ -144,13 +141,16 @@ async def search(service: Service, asked: Asked, params: Params) -> bytes:
         raise BadParameter("records_format", f"salah satu dari {', '.join(_FORMS)}")
     with_total = params.flag("include_total", True)
     shape = [(k, str(v)) for k, v in params.items() if k not in ("offset", "limit", "versi", "include_total")]
-    version = await pinned(service, asked, given, params, offset, tuple(sorted(shape)))
+    newer = newest(asked, given)
+    walk = (asked.asker, newer.dataset, tuple(sorted(shape)))
+    version = await _pinned(service, newer, params, offset, walk)
     table = service.shelf.table_now(version) or await service.shelf.table(version)
     wanted = read_question(table, params)
     if limit <= _QUICK_ROWS and is_quick(table, wanted.question):
         total, records = _records(table, wanted, offset, limit, form)
     else:
         total, records = await asyncio.to_thread(_records, table, wanted, offset, limit, form)
+    service.walks.note(walk, version.versi, newer.versi, offset, limit, total)
     rest = {
         "fields": [{"id": n, "type": field_type(table, n)} for n in wanted.names],
         "_links": _links(params, version, limit, offset),
@@ -166,7 +166,7 @@ async def search(service: Service, asked: Asked, params: Params) -> bytes:
     if version.peringatan:
         rest["peringatan"] = version.peringatan
     help_url = orjson.dumps(service.url("/api/3/action/help_show?name=datastore_search"))
-    return b'{"help":%b,"success":true,"result":{"records":%b,%b}' % (help_url, records, orjson.dumps(rest)[1:] + b"}")
+    return b'{"help":%b,"success":true,"result":{"records":%b,%b}' % (help_url, records, orjson.dumps(rest)[1:])
 
 
 def _records(table: Table, wanted: Wanted, offset: int, limit: int, form: Form) -> tuple[int, bytes]:

@@ -6,6 +6,7 @@ Belongs here: choosing the page and its status. Does not belong here: what stand
 import asyncio
 import re
 from functools import partial
+from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
@@ -44,13 +45,11 @@ def _options(service: Service) -> SiteOptions:
 async def file(service: Service, files: Files, asked: Asked, scope: Scope, send: Send) -> None:
     """A file of the public root or a page of the current release. Raises Problem 404, 410, 416."""
     root, edition, path = service.options.root, asked.edition, scope["path"]
-    if path == f"/{CATALOGUE_FILE}":
-        path = f"/rilis/{edition.number}/{CATALOGUE_FILE}"
-        found = await asyncio.to_thread(locate, root, edition.number, path)
-        forever = False
-    else:
-        found = await asyncio.to_thread(locate, root, edition.number, path)
-        forever = lasts(path)
+    found = await asyncio.to_thread(_located, root, edition, path)
+    if found is None and await asyncio.to_thread(service.shelf.refresh):
+        # A release that shows a withdrawn version is removed as soon as the pointer has moved on.
+        edition = service.shelf.current
+        found = await asyncio.to_thread(_located, root, edition, path)
     gone = _gone(edition, path)
     if found is None:
         if gone is not None:
@@ -65,12 +64,17 @@ async def file(service: Service, files: Files, asked: Asked, scope: Scope, send:
         send,
         Found(
             found,
-            forever,
+            lasts(path),
             status=410 if gone is not None and path.endswith("/") else 200,
             name=download.nama if download else None,
             media=download.mediatype if download else None,
         ),
     )
+
+
+def _located(root: Path, edition: Edition, path: str) -> Path | None:
+    newest = f"/rilis/{edition.number}/{CATALOGUE_FILE}"
+    return locate(root, edition.number, newest if path == f"/{CATALOGUE_FILE}" else path)
 
 
 def _nothing_yet() -> Problem:

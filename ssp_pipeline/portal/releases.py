@@ -9,6 +9,7 @@ Belongs here: watching the pointer, versions and tables by name, the bound on me
 
 import asyncio
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -91,6 +92,7 @@ class Shelf:
         self.current = Edition()
         self.replaced: dict[tuple[str, int], float] = {}
         """When (monotonic) this process saw a newer version take a version's place."""
+        self._refreshing = threading.Lock()
         self._versions: OrderedDict[tuple[str, int], Version] = OrderedDict()
         self._tables: OrderedDict[tuple[str, int], asyncio.Future[Table]] = OrderedDict()
 
@@ -99,6 +101,10 @@ class Shelf:
 
         Raises OSError, ValueError when the release cannot be read whole; the current one then stays.
         """
+        with self._refreshing:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         number = current(self.root)
         if number is None or number == self.current.number:
             return False
@@ -124,10 +130,13 @@ class Shelf:
 
     async def watch(self, every: float) -> None:
         """Look at the pointer until cancelled."""
+        seen = self.current.number
         while True:
             await asyncio.sleep(every)
             try:
-                if await asyncio.to_thread(self.refresh):
+                await asyncio.to_thread(self.refresh)
+                if self.current.number != seen:
+                    seen = self.current.number
                     self._forget_withdrawn()
             except (OSError, ValueError) as error:
                 log.warning("release cannot be taken up, the current one stays: %s", error)

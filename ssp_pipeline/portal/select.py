@@ -18,7 +18,7 @@ SMALL = 20_000
 """Rows that may be looked at without leaving the event loop: some hundred microseconds."""
 
 _KEPT_ANSWERS = 16
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\d+(?:[-.:/]\d+)+|\w+")
 
 
 ID = "_id"

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ssp_pipeline.portal.service import Options
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_QUEUE = 8
-"""Questions that may wait for each worker; more are told to come again."""
+_QUEUE = 32
+_PATIENCE = 10.0
+"""Questions that may wait for each worker, and seconds that one waits; after that they are told to come again."""
 
 _OLD = re.compile(r"\b([a-z][a-z0-9_]{0,80})@(\d{1,6})\b")
 _MOST_OLD = 8
@@ -186,11 +187,14 @@ class SqlBox:
 
     @asynccontextmanager
     async def _worker(self) -> "AsyncIterator[_Worker]":
+        full = Problem(503, "antrean_penuh", "Antrean SQL penuh; coba lagi.", headers={"Retry-After": "5"})
         if self._waiting >= _QUEUE * len(self._workers):
-            raise Problem(503, "antrean_penuh", "Antrean SQL penuh; coba lagi.", headers={"Retry-After": "5"})
+            raise full
         self._waiting += 1
         try:
-            worker = await self._idle.get()
+            worker = await asyncio.wait_for(self._idle.get(), _PATIENCE)
+        except TimeoutError:
+            raise full from None
         finally:
             self._waiting -= 1
         try:

@@ -32,7 +32,7 @@ def compare(
     after = {c.nama: c.sql for c in columns}
     if tuple(key) == last.kunci:
         common = [n for n in after if n in before and n not in key]
-        added, removed, changed = _rows(con, old, new, key, common, _casts(before, after, key))
+        added, removed, changed = _rows(con, old, new, key, common, _casts(before, after))
     else:
         added, removed, changed = rows, last.baris, 0
     return Diff(
@@ -49,9 +49,13 @@ def compare(
     )
 
 
-def _casts(before: dict[str, str], after: dict[str, str], key: Sequence[str]) -> frozenset[str]:
-    """Columns whose types differ; their values are compared as texts."""
-    return frozenset(n for n in after if n in before and before[n] != after[n])
+def _casts(before: dict[str, str], after: dict[str, str]) -> frozenset[str]:
+    """Columns whose types differ in kind; their values are compared as texts. Numbers are compared as numbers."""
+    return frozenset(n for n in after if n in before and _kind(before[n]) != _kind(after[n]))
+
+
+def _kind(sql_type: str) -> str:
+    return "number" if sql_type in ("BIGINT", "DOUBLE") or sql_type.startswith("DECIMAL") else sql_type
 
 
 def _rows(

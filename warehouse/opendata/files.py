@@ -16,6 +16,7 @@ from warehouse.opendata.contract import OpenContract
 from warehouse.opendata.describe import same_period
 from warehouse.opendata.formats_xlsx import MAX_ROWS, too_wide, write_xlsx
 from warehouse.opendata.manifest import File, Format, Missing, Part, Version, resource_id
+from warehouse.opendata.moment import day_of
 from warehouse.opendata.store import Store, Stored
 
 _SUFFIX: dict[Format, str] = {"csv-excel": "_excel"}
@@ -65,7 +66,7 @@ def _kept(making: Making, last: Version | None, format: Format) -> list[File]:
     if last is None or irama == "harian" or (format == "parquet" and len(making.parts) == 1):
         return []
     found = [f for f in last.berkas if f.format == format]
-    return found if all(same_period(f.per.date(), making.today, irama) for f in found) else []
+    return found if all(same_period(day_of(f.per), making.today, irama) for f in found) else []
 
 
 def _reason_without(making: Making, format: Format) -> str:

@@ -4,8 +4,9 @@ Belongs here: selecting by the contract, protection of small cells, the contract
 data, the audit. Does not belong here: whether a person must approve (`publish.py`), making files of the rows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
@@ -13,6 +14,8 @@ from warehouse.duck import ident, literal
 from warehouse.modelling import render
 from warehouse.opendata.contract import ORIGIN_COLUMN, OpenColumn, OpenContract
 from warehouse.opendata.query import open_query
+from warehouse.privacy.audit import audit
+from warehouse.privacy.cells import PrivacyError, Protection, protect
 from warehouse.privacy.identifiers import scan
 
 RELATION = "_rilis"
@@ -60,6 +63,30 @@ def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Gated
     found = con.execute(f"SELECT {ident(ORIGIN_COLUMN)}, count(*) FROM {RELATION} GROUP BY 1 ORDER BY 1").fetchall()
     rows = sum(n for _, n in found)
     return Gated(rows, tuple(o for o, _ in found), tuple(_broken(con, contract)) if rows else ())
+
+
+def protect_cells(
+    con: duckdb.DuckDBPyConnection, contract: OpenContract, earlier: Sequence[Sequence[Path]]
+) -> Protection:
+    """Suppress small cells in the temporary table, while its closed columns still tell which they are.
+
+    `earlier`: Parquet parts of each version that readers may have, oldest first. Raises OpenDataError for a table that
+    cannot be protected as its contract says.
+    """
+    try:
+        return protect(con, RELATION, contract, earlier)
+    except PrivacyError as error:
+        raise OpenDataError(f"{contract.name}: {error}") from None
+
+
+def derivable(
+    con: duckdb.DuckDBPyConnection,
+    contract: OpenContract,
+    earlier: Sequence[Sequence[Path]],
+    protection: Protection,
+) -> list[str]:
+    """Suppressed cells that could be worked out from the temporary table and earlier versions, in words."""
+    return [finding.pesan for finding in audit(con, RELATION, contract, earlier, protection.catatan)]
 
 
 def close_columns(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:

@@ -19,8 +19,8 @@ from warehouse.opendata.contract import OpenContract
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.describe import Publisher, facts, next_due
 from warehouse.opendata.files import Making, make_files
-from warehouse.opendata.gate import close_columns, personal_data, select_rows
-from warehouse.opendata.manifest import Diff, File, Quality, Version
+from warehouse.opendata.gate import close_columns, derivable, personal_data, protect_cells, select_rows
+from warehouse.opendata.manifest import Diff, File, Quality, Version, read_version
 from warehouse.opendata.metadata import datapackage, dictionary, quality, sdi
 from warehouse.opendata.moment import moment_of
 from warehouse.opendata.parts import Spans, measure, write_parts
@@ -105,13 +105,20 @@ class _Publication:
         faults: Sequence[str] = [*gated.faults, *refused(contract, last)]
         if faults:
             return replace(answer, status="ditahan", alasan="; ".join(faults))
+        earlier = self._earlier()
+        protection = protect_cells(self.con, contract, earlier)
+        if protection.salah:
+            return replace(answer, status="ditahan", alasan="; ".join(protection.salah))
         close_columns(self.con, contract)
         spans = measure(self.con, contract)
         told = facts(contract, self.agency, gated.origins, self.publisher) | {"sdi": sdi.fields(contract)}
         same_words = last is not None and all(getattr(last, name) == value for name, value in told.items())
         if last is not None and same_words and spans.same_as(last):
             return answer
-        faults = personal_data(self.con, contract, self.decisions.waivers(contract.name))
+        faults = [
+            *personal_data(self.con, contract, self.decisions.waivers(contract.name)),
+            *derivable(self.con, contract, earlier, protection),
+        ]
         if faults:
             return replace(answer, status="ditahan", alasan="; ".join(faults))
         base = max(self.store.numbers(contract.name), default=0)
@@ -122,6 +129,18 @@ class _Publication:
         if version is None:
             return answer
         return replace(answer, status="terbit", versi=version.versi, alasan=version.alasan)
+
+    def _earlier(self) -> list[list[Path]]:
+        """Parts of the standing versions, oldest first, where small cells must be kept from being worked out."""
+        if not self.contract.ext.sel_kecil:
+            return []
+        found: list[list[Path]] = []
+        for number in self.store.standing(self.contract.name):
+            version = read_version(self.store.root, self.contract.name, number)
+            parts = [self.store.root / p.path for p in version.bagian]
+            if not found or found[-1] != parts:
+                found.append(parts)
+        return found
 
     def _make(self, number: int, spans: Spans, told: dict[str, Any], *, same_words: bool) -> Version | None:
         """Write the version; None if it turns out that no row of it differs from the last one."""

@@ -62,14 +62,20 @@ def totals(cells: Mapping[Key, int]) -> dict[Key, int]:
     return found
 
 
+def readable(months: Mapping[str, Mapping[Key, int | None]]) -> duckdb.DuckDBPyConnection:
+    """A connection with a table as readers get it: None is suppressed, and closed columns are gone."""
+    con = table(months)
+    con.execute(f"UPDATE {RELATION} SET status_rahasia = CASE WHEN jumlah IS NULL THEN 'ditekan' ELSE 'terbuka' END")
+    con.execute(f"ALTER TABLE {RELATION} DROP COLUMN pembayar")
+    con.execute(f"ALTER TABLE {RELATION} DROP COLUMN terbesar")
+    return con
+
+
 def part(folder: Path, told: Mapping[Key, int | None], month: str = "2025-01") -> Path:
     """A Parquet part of an earlier version that tells this; None where it suppressed a cell."""
     path = folder / f"{len(list(folder.iterdir()))}.parquet"
-    with table({month: told}) as con:
-        con.execute(
-            f"UPDATE {RELATION} SET status_rahasia = CASE WHEN jumlah IS NULL THEN 'ditekan' ELSE 'terbuka' END"
-        )
-        con.execute(f"COPY (SELECT * EXCLUDE (pembayar, terbesar) FROM {RELATION}) TO '{path}'")
+    with readable({month: told}) as con:
+        con.execute(f"COPY {RELATION} TO '{path}'")
     return path
 
 

@@ -5,8 +5,8 @@ what follows from it. Does not belong here: solving it (`bounds.py`), and suppre
 used.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -305,20 +305,21 @@ def _holds(table: _Table, key: _Key, value: int) -> bool:
     """Whether an earlier value is still right, or may be as far as the ledger tells."""
     if key in table.told:
         return table.truth.get(key, value) == value
-    parts = [k for k in table.told if _is_part(k, key, _one_way(table.told))]
+    parts = _parts(table, [key])[key]
     real = [table.truth.get(k) if (v := table.told[k]) is None else v for k in parts]
     return None in real or value == sum(v for v in real if v is not None)
 
 
-def _one_way(cells: Mapping[_Key, Any]) -> bool:
-    return all(column is None for _, _, column in cells)
-
-
-def _is_part(cell: _Key, total: _Key, one_way: bool) -> bool:
-    """Whether a cell that is no total itself is counted in a total."""
-    if cell[1] is None or (cell[2] is None and not one_way) or cell == total:
-        return False
-    return all(t is None or t == c for t, c in zip(total, cell, strict=True))
+def _parts(table: _Table, memory: Iterable[_Key]) -> dict[_Key, list[_Key]]:
+    """Every total that the table or an earlier version has, and the cells that it is the sum of."""
+    one_way = all(column is None for _, _, column in table.told)
+    cells = {k for k in table.told if k[1] is not None and (k[2] is not None or one_way)}
+    parts: dict[_Key, list[_Key]] = {k: [] for k in (*table.told, *memory) if k not in cells}
+    for cell in sorted(cells, key=str):
+        for total in product(*((part, None) if part is not None else (None,) for part in cell)):
+            if total in parts:
+                parts[total].append(cell)
+    return parts
 
 
 def _unknown(table: _Table, memory: Mapping[_Key, int]) -> list[_Key]:
@@ -329,18 +330,13 @@ def _system(table: _Table, memory: Mapping[_Key, int], rule: SmallCells) -> Syst
     """The sums that a reader knows: every total, shown or suppressed, is the sum of its cells."""
     unknown = {k: n for n, k in enumerate(_unknown(table, memory))}
     known = {k: v for k, v in table.told.items() if v is not None} | dict(memory)
-    one_way = _one_way(table.told)
-    cells = [k for k in table.told if k[1] is not None and (k[2] is not None or one_way)]
     sums = []
-    for total in dict.fromkeys([*table.told, *memory]):
-        parts = [k for k in cells if _is_part(k, total, one_way)]
-        if not parts or total in cells:
-            continue
+    for total, parts in _parts(table, memory).items():
         signs = [(unknown[k], 1) for k in parts if k in unknown]
         rest = sum(known[k] for k in parts if k in known)
-        if total in unknown:
+        if total in unknown and parts:
             sums.append(Sum((*signs, (unknown[total], -1)), -rest))
-        elif signs:
+        elif total in known and signs:
             sums.append(Sum(tuple(signs), known[total] - rest, 0.0 if rule.jenis == "hitungan" else 0.5 * len(parts)))
     truth = tuple(float(table.truth[k]) for k in unknown) if table.truth.keys() >= unknown.keys() else None
     least = (

@@ -15,6 +15,9 @@ columns:
   daftar_dapil: {description: Semua dapil yang memuat wilayah ini., classification: public}
   dasar_dapil: {description: sumber atau asumsi; asumsi bila salah satu pasangannya asumsi., classification: public}
   catatan_dapil: {description: Cara menentukan dapil bila no_dapil kosong., classification: public}
+  petak_kolom: {description: "Kolom pada peta petak, dari 0 di kiri.", classification: public}
+  petak_baris: {description: "Baris pada peta petak, dari 0 di atas.", classification: public}
+  singkat: {description: Huruf pada petak., classification: public}
   asal_data: {description: "Asal data: resmi, tiruan atau ulangan.", classification: public}
 --- */
 WITH dapil AS (
@@ -43,6 +46,9 @@ SELECT
         WHEN d.no_dapil IS NULL
             THEN 'Terbagi atas dapil ' || array_to_string(d.daftar_dapil, ' dan ') || '; dapil ditentukan oleh kecamatan.'
     END AS catatan_dapil,
+    CAST(w.petak_kolom AS INTEGER) AS petak_kolom,
+    CAST(w.petak_baris AS INTEGER) AS petak_baris,
+    w.singkat,
     w._asal AS asal_data
 FROM source.referensi__wilayah AS w
 LEFT JOIN dapil AS d ON d.kode_bps = w.kode_bps

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.alerts import ALERTS, alerts_asset, promises_asset
 from assets.give_out import give_out_assets
-from assets.models import Keep, maintenance_asset, model_asset, snapshot_asset
+from assets.models import NOTED, Keep, maintenance_asset, model_asset, snapshot_asset, views_asset
 from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
 from assets.settle import Progress
@@ -22,8 +23,9 @@ from assets.triggers import care_job, care_schedule, model_job, models_after_pul
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.registry import Registry
+from warehouse.alert_rules import find_rules
 from warehouse.build import Builder, Built
-from warehouse.modelling import Model, find_models
+from warehouse.modelling import Model, ViewHead, find_models
 from warehouse.ops import Outcome
 
 # Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
@@ -77,8 +79,16 @@ def model_assets(
     def builder(_workspace: Workspace, run_id: str) -> Builder:
         return builder_of_run(run_id)
 
+    # The views that tell of alerts come after them, all others before.
+    views = [m for m in models if isinstance(m.head, ViewHead) and ALERTS not in m.inputs]
+    others = [m for m in models if m not in views]
     return {
-        "models": [model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in models],
+        "models": [
+            promises_asset(registry.contracts, open_workspace),
+            *(model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in others),
+            views_asset(views, by_table, contracts, open_workspace, builder, on_built),
+            alerts_asset(find_rules(registry.roots, shared_models), [*by_table, *contracts, *NOTED], open_workspace),
+        ],
         "give_out": [
             snapshot_asset(models, registry.contracts, open_workspace),
             *give_out_assets(registry, models, open_workspace),
@@ -110,7 +120,7 @@ def build_definitions(
     """What Dagster's web server and daemon load."""
     assets = build_assets(registry, shared_models, open_workspace, retries=True, keep=keep, publishing=publishing)
     pulls = {c: pull_job(c) for c in registry.contracts}
-    after = model_job([a.key for a in assets["models"] + assets["give_out"] + assets["open_data"]])
+    after = model_job([k for a in assets["models"] + assets["give_out"] + assets["open_data"] for k in a.keys])
     care = care_job([a.key for a in assets["ops"]])
     return dg.Definitions(
         assets=[a for group in assets.values() for a in group],

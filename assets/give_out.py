@@ -39,10 +39,10 @@ _TEMPLATE = _REPORT / "lembar_harga.typ"
 def give_out_assets(
     registry: Registry, models: Sequence[Model], open_workspace: OpenWorkspace
 ) -> list[dg.AssetsDefinition]:
-    """All charts, and the price sheet where the agency it tells of is known."""
+    """Charts that are drawn by every run, and the price sheet where the agency it tells of is known."""
     tables = {m.table for m in models} | {f"source.{c.table}" for c in registry.contracts}
     charts = find_charts(registry.roots)
-    made = [chart_asset(c, tables, open_workspace) for c in charts]
+    made = [chart_asset(c, open_workspace) for c in charts if c.head.gambar]
     contract = next((c for c in registry.contracts if c.id == SHEET_DATASET), None)
     chart = next((c for c in charts if c.name == SHEET_CHART), None)
     if contract and chart:
@@ -63,12 +63,12 @@ def _open(open_workspace: OpenWorkspace, *models: Model) -> Workspace:
     return workspace
 
 
-def chart_asset(chart: Chart, tables: Collection[str], open_workspace: OpenWorkspace) -> dg.AssetsDefinition:
+def chart_asset(chart: Chart, open_workspace: OpenWorkspace) -> dg.AssetsDefinition:
     """One chart as SVG and PNG, a new version below `charts/<name>/` if its rows or its specification changed."""
 
     @dg.asset(
         key=dg.AssetKey([GROUP, f"bagan_{chart.name}"]),
-        deps=_deps([chart.model], tables),
+        deps=[asset_key(chart.model.table)],
         group_name=GROUP,
         description=f"{chart.title}. {chart.model.head.description}",
         kinds={"vegalite"},
@@ -76,7 +76,7 @@ def chart_asset(chart: Chart, tables: Collection[str], open_workspace: OpenWorks
         code_version=chart.model.digest,
     )
     def bagan(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        workspace = _open(open_workspace, chart.model)
+        workspace = open_workspace()
         rows = chart_rows(workspace.lake.con, chart)
         if rows.is_empty():
             return dg.MaterializeResult(metadata={"status": "belum ada data", "baru": False})
@@ -109,7 +109,7 @@ def price_sheet_asset(
 
     @dg.asset(
         key=dg.AssetKey([GROUP, SHEET]),
-        deps=_deps([model, chart.model], tables),
+        deps=[*_deps([model], tables), asset_key(chart.model.table)],
         group_name=GROUP,
         description="Lembar harga satu halaman (PDF) tanggal tutup terakhir. Perbaikan kemudian menjadi versi baru.",
         kinds={"typst"},
@@ -117,7 +117,7 @@ def price_sheet_asset(
         code_version=_digest([model.digest, _TEMPLATE.read_text(encoding="utf-8")])[:16],
     )
     def lembar_harga(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        workspace = _open(open_workspace, model, chart.model)
+        workspace = _open(open_workspace, model)
         sheet = _sheet(workspace, contract, model)
         if sheet is None:
             return dg.MaterializeResult(metadata={"status": "belum ada data", "baru": False})

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from assets.sources import OpenWorkspace
 from assets.workspace import Workspace
@@ -16,10 +17,13 @@ from connectors.contract import Contract
 from connectors.contract.model import LINEAGE_COLUMNS
 from warehouse.build import Builder, Built
 from warehouse.duck import qualified
-from warehouse.modelling import Model, column_lineage
+from warehouse.modelling import Model, ModelError, column_lineage
 
 POOL = "lake_penulis"
 """One writer of the lake at a time."""
+
+NOTED = ("ops.harapan", "ops.peringatan")
+"""Tables of `ops` that have an asset of their own: whatever reads them comes after it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def model_asset(
     on_built: Callable[[Built], None] | None = None,
 ) -> dg.AssetsDefinition:
     """The asset of a model. Its dependencies are those that its SQL reads."""
-    inputs = [t for t in sorted(model.inputs) if t in models or t in contracts]
+    inputs = [t for t in sorted(model.inputs) if t in models or t in contracts or t in NOTED]
     # Worked out when first built, not when definitions load: all models together take some tenths of a second.
     lineage = cache(lambda: column_deps(model, models, contracts))
 
@@ -77,6 +81,73 @@ def model_asset(
         )
 
     return build
+
+
+def views_asset(
+    views: Sequence[Model],
+    models: Mapping[str, Model],
+    contracts: Mapping[str, Contract],
+    open_workspace: OpenWorkspace,
+    builder: Callable[[Workspace, str], Builder],
+    on_built: Callable[[Built], None] | None = None,
+) -> dg.AssetsDefinition:
+    """The assets of dashboard views, each with its dependencies, made in one step and one transaction.
+
+    A view that cannot be built leaves the others as they would be without it; the step then fails and names it.
+    """
+    by_key = {asset_key(v.table): v for v in views}
+    specs = [
+        dg.AssetSpec(
+            key,
+            deps=[asset_key(t) for t in sorted(v.inputs) if t in models or t in contracts or t in NOTED],
+            group_name="dashboard",
+            description=f"{v.head.description}\n\nButiran: {v.head.grain}",
+            kinds={"duckdb", "sql"},
+            owners=["team:walidata"],
+            code_version=v.digest,
+            metadata=_metadata(v),
+            skippable=True,
+        )
+        for key, v in by_key.items()
+    ]
+    lineage = cache(lambda table: column_deps(models[table], models, contracts))
+
+    @dg.multi_asset(specs=specs, name="dashboard", can_subset=True, pool=POOL)
+    def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        workspace = open_workspace()
+        chosen = [v for key, v in by_key.items() if key in context.op_execution_context.selected_asset_keys]
+        built, faults = _build_views(builder(workspace, context.run.run_id), chosen)
+        for one in built:
+            if on_built:
+                on_built(one)
+            yield dg.MaterializeResult(
+                asset_key=asset_key(one.model),
+                metadata={
+                    "dagster/column_lineage": lineage(one.model),
+                    "partisi_dibangun": one.rebuilt,
+                    "partisi_berubah": one.changed,
+                    "baris_ditulis": one.rows,
+                },
+            )
+        if faults:
+            raise dg.Failure("; ".join(faults), allow_retries=False)
+
+    return build
+
+
+def _build_views(builder: Builder, views: Sequence[Model]) -> tuple[list[Built], list[str]]:
+    """What was built, and what is wrong with those views that could not be."""
+    try:
+        return builder.build_together(views), []
+    except (ModelError, duckdb.Error):
+        # One at a time, to keep what can be made and to name what cannot.
+        built, faults = [], []
+        for view in views:
+            try:
+                built.append(builder.build(view))
+            except (ModelError, duckdb.Error) as error:
+                faults.append(f"{view.table}: {str(error).strip()}")
+        return built, faults
 
 
 def _metadata(model: Model) -> dict[str, Any]:

@@ -15,12 +15,12 @@ import pytest
 
 from assets.build import models_of
 from assets.give_out import give_out_assets
-from assets.report import figures
 from assets.report.charts import Chart, find_charts, with_data
 from assets.report.price_sheet import Sheet, build_sheet
 from assets.report.render import PRINT_FONT, RenderError, draw_chart, set_page
 from tests.support import pdf_text
 from tests.support.workspace import Small
+from warehouse import figures
 from warehouse.modelling import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -245,7 +245,7 @@ GOOD = {"data": {"name": "data"}, "title": {"text": "Coba"}, "mark": "point"}
         (lambda root: agency_chart(root, GOOD, sql=False), "coba.sql is not beside it"),
         (lambda root: agency_chart(root, {**GOOD, "data": {"url": "x"}}), "needs"),
         (lambda root: agency_chart(root, {"data": {"name": "data"}}), "title"),
-        (lambda root: agency_chart(agency_chart(root, GOOD), GOOD, agency="lain"), "is in two agencies: lain, uji"),
+        (lambda root: agency_chart(agency_chart(root, GOOD), GOOD, agency="lain"), "is in two places: lain, uji"),
     ],
 )
 def test_a_faulty_chart_is_refused_with_its_file(tmp_path: Path, prepare: Callable[[Path], Any], message: str) -> None:
@@ -289,11 +289,9 @@ def test_chart_and_sheet_come_from_the_warehouse_and_only_what_changed_is_made_a
     assert {n: m["baru"] for n, m in run().items()} == dict.fromkeys(first, False)
 
     with small.open() as workspace:
-        workspace.lake.transaction(
-            lambda tx: tx.con.execute(
-                "UPDATE lake.core.fct_harga_pangan_pasar SET harga = harga + 500 WHERE tanggal = '2026-11-19'"
-            )
-        )
+        for table in ("core.fct_harga_pangan_pasar", "dashboard.harga_cabai_merah"):
+            change = f"UPDATE lake.{table} SET harga = harga + 500 WHERE tanggal = '2026-11-19'"
+            workspace.lake.transaction(lambda tx, change=change: tx.con.execute(change))  # type: ignore[misc]
     third = run()
     assert {n: (m["baru"], m["versi"]) for n, m in third.items()} == dict.fromkeys(first, (True, "v2"))
     assert (folder / "lembar_harga.pdf").read_bytes() != before

@@ -67,6 +67,35 @@ class Builder:
         self._sources: dict[str, Versions] = {}
         self._built: dict[str, dict[str, tuple[str, str]]] = {}
         self._sorted: dict[str, _Dated] = {}
+        self._joint: Transaction | None = None
+        self._joint_versions: list[dict[str, Any]] = []
+
+    def build_together(self, models: Sequence[Model]) -> list[Built]:
+        """Bring models up to date in one transaction: all of them, or none. Raises ModelError.
+
+        For small models: a transaction of its own costs such a one more than its rows do.
+        """
+
+        def work(tx: Transaction) -> list[Built]:
+            self._joint, self._joint_versions = tx, []
+            try:
+                built = [self.build(model) for model in models]
+                tx.append("ops.versi_model", ops.frame("ops.versi_model", self._joint_versions))
+                return built
+            finally:
+                self._joint = None
+
+        with self._lake.writer_lock():
+            self._look()
+            for model in models:
+                self._ensure_sources(model)
+            try:
+                built = self._lake.transaction(work, message=f"{len(models)} model", attempts=1)
+            except BaseException:
+                self._seen = -1
+                raise
+            self._seen = self._lake.snapshot_id()
+        return built
 
     def build(self, model: Model) -> Built:
         """Bring one model up to date. Its inputs must have been built before. Raises ModelError."""
@@ -105,12 +134,16 @@ class Builder:
             return {str(key): str(count) for key, count in counts.iter_rows()}
         return {p: c for p, (_, c) in self._built.get(table, {}).items() if c != _EMPTY}
 
+    def _ensure_sources(self, model: Model) -> None:
+        for table in sorted(model.inputs & self._contracts.keys()):
+            self._lake.ensure_source(self._contracts[table])
+
     def _ready(self, model: Model) -> None:
-        self._look()
-        for table in sorted(model.inputs):
-            if table in self._contracts:
-                self._lake.ensure_source(self._contracts[table])
-            elif table not in ops.TABLES and table not in self._lake.shapes():
+        if self._joint is None:
+            self._look()
+            self._ensure_sources(model)
+        for table in sorted(model.inputs - self._contracts.keys()):
+            if table not in ops.TABLES and table not in self._lake.shapes():
                 raise ModelError(f"{model.table} reads {table}, which no contract and no model makes")
 
     def _look(self) -> None:
@@ -143,6 +176,8 @@ class Builder:
 
     def _commit(self, work: Any, message: str) -> Any:
         """Run a transaction of our own, which is no reason to look up all versions again."""
+        if self._joint is not None:
+            return work(self._joint)
         with self._lake.writer_lock():
             current = self._lake.snapshot_id() == self._seen
             result = self._lake.transaction(work, message=message)
@@ -255,13 +290,20 @@ class Builder:
                 }
                 for p in chunk
             ]
-            tx.append("ops.versi_model", ops.frame("ops.versi_model", records))
+            if self._joint is None:
+                tx.append("ops.versi_model", ops.frame("ops.versi_model", records))
+            else:
+                self._joint_versions.extend(records)
             tx.con.execute("DROP TABLE _model")
             return len(changed), sum(counts.get(p, 0) for p in changed), contents
 
         n_changed, n_rows, contents = self._commit(work, f"model {model.table}: {len(chunk)} partisi")
         known.update({p: (wanted.get(p, ""), contents.get(p, _EMPTY)) for p in chunk})
         self._sorted.pop(model.table, None)
+        if self._joint is not None and recreate is not None:
+            # What the next models of the transaction read is not committed yet.
+            comment, comments = _notes(model, recreate)
+            self._lake.shapes()[model.table] = Shape(dict(recreate), comments, comment, model.head.partition)
         return n_changed, n_rows
 
     def _condition(self, model: Model, table: str, chunk: Sequence[str]) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from assets.report import figures as f
 from assets.report.charts import plain_rows
+from warehouse import figures as f
 
 DAYS = 40
 """Days of rows, up to the closed date, that a sheet looks at."""

@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
+from assets.alerts import ALERTS, judge_alerts, note_promises
 from assets.ingest import Ingest
 from assets.windows import partition_dates
 from assets.workspace import Workspace
@@ -26,7 +27,7 @@ from ssp_pipeline.settings import Settings, load_settings
 from warehouse import snapshot
 from warehouse.build import Builder
 from warehouse.checks import Checker
-from warehouse.modelling import find_models
+from warehouse.modelling import ViewHead, find_models
 from warehouse.ops import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,11 +103,17 @@ def pull(workspace: Workspace, contracts: Sequence[Contract], first: date, last:
 
 
 def give_out(workspace: Workspace) -> snapshot.Made:
-    """Build the models that are out of date, then publish."""
+    """Build the models and views that are out of date, judge the alerts, then publish."""
     models = find_models(workspace.registry.roots, workspace.shared_models)
     builder = Builder(workspace.lake, workspace.registry.contracts, workspace.run_id)
+    note_promises(workspace)
     for model in models:
-        builder.build(model)
+        if not isinstance(model.head, ViewHead):
+            builder.build(model)
+    views = [m for m in models if isinstance(m.head, ViewHead)]
+    builder.build_together([v for v in views if ALERTS not in v.inputs])
+    judge_alerts(workspace)
+    builder.build_together([v for v in views if ALERTS in v.inputs])
     return snapshot.publish(workspace.lake, workspace.home / "snapshots", workspace.registry.contracts, models)
 
 

@@ -47,6 +47,11 @@ def short_date(day: date) -> str:
     return format_date(day, "d MMM y", locale=LOCALE)
 
 
+def month(day: date) -> str:
+    """November 2026."""
+    return format_date(day, "MMMM y", locale=LOCALE)
+
+
 def joined(names: list[str]) -> str:
     """A, B dan C."""
     return " dan ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

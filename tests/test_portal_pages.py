@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -13,8 +14,11 @@ from babel.messages.pofile import read_po
 
 from ssp_pipeline.portal.site import SITE, SiteOptions, problem_page, render_site, report_form, search_page
 from ssp_pipeline.portal.site import engine as site_engine
-from tests.support.open_release import make_release
+from tests.support.open_release import CONTRACTS, TODAY, make_release, publish_all, small_lake, write_contracts
+from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.manifest import Release, read_release, read_version, resource_id
+from warehouse.opendata.store import Store
+from warehouse.opendata.withdraw import withdraw
 
 OPTIONS = SiteOptions("https://sidata.example", contact="walidata@sidata.example")
 SERVED = (
@@ -174,6 +178,10 @@ def test_every_text_has_its_english_words() -> None:
                 wanted.add(found if isinstance(found, str) else str(found[0]))
     missing = [w for w in sorted(wanted) if (m := catalog.get(w)) is None or not m.string]
     assert missing == []
+    blanks = re.compile(r"%\(\w+\)s|\{\w+\}|<[^>]+>")
+    for message in catalog:
+        if isinstance(message.id, str) and message.id:
+            assert sorted(blanks.findall(message.id)) == sorted(blanks.findall(str(message.string))), message.id
 
 
 def test_a_search_page_shows_what_was_found_and_says_when_nothing_was(public: Path) -> None:
@@ -200,6 +208,30 @@ def test_the_report_form_keeps_what_was_written_and_says_what_is_wrong(public: P
     assert "&lt;i&gt;</textarea>" in text
     assert '<a href="#masalah">Terlalu pendek.</a>' in text
     assert "L-0001" in report_form(OPTIONS, release, versions, number="L-0001")
+
+
+def test_a_withdrawn_version_keeps_a_page_with_its_reason_and_a_dataset_without_any_says_so(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "terbuka"
+    root.mkdir()
+    documents = {name: CONTRACTS[name] for name in ("harga_uji", "kamera_uji")}
+    store, decisions = Store(root), Decisions(tmp_path / "walidata")
+    with small_lake(60) as con:
+        contracts = write_contracts(tmp_path / "kontrak", documents)
+        publish_all(con, contracts, root)
+        con.execute("UPDATE core.harga SET harga = harga + 1 WHERE tanggal = ?", [TODAY])
+        publish_all(con, contracts, root, today=TODAY + timedelta(days=1))
+        withdraw(store, decisions, "harga_uji", 1, by="Uji", why="Salah <satuan>.")
+        withdraw(store, decisions, "kamera_uji", 1, by="Uji", why="Letaknya keliru.")
+        publish_all(con, contracts, root, today=TODAY + timedelta(days=2), site=render)
+    gone = page(root, "/dataset/harga_uji/v1/", 3)
+    assert "telah ditarik" in gone
+    assert "Salah &lt;satuan&gt;." in gone
+    assert "/bagian/" not in gone
+    assert "ditarik" in page(root, "/dataset/harga_uji/", 3)
+    assert "Semua versi dataset ini telah ditarik" in page(root, "/dataset/kamera_uji/", 3)
+    assert "kamera_uji" not in page(root, "/dataset/", 3)
 
 
 def test_security_txt_names_a_contact_and_ends(public: Path) -> None:

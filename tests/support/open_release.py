@@ -140,7 +140,7 @@ CONTRACTS = {
             **_ORIGIN,
         },
         ["kode_kamera"], lintang="lintang", bujur="bujur", topik=["perhubungan"], irama="bulanan",
-        grafik={"jenis": "peta", "nilai": "lintang", "kelompok": "kode_kabupaten_kota", "judul": "Letak kamera"},
+        grafik={"jenis": "peta", "nilai": "bujur", "kelompok": "kode_kabupaten_kota", "judul": "Letak kamera"},
     ),
     "penerimaan_uji": _contract(
         "pajak_uji", "penerimaan_uji", "Penerimaan pajak per UPT per bulan",

@@ -3,7 +3,7 @@
 Does not belong here: how it looks (`marks.py`), drawing (`draw.py`).
 
 Several rows that fall on one point are added up, or averaged when their unit is a rate (`Rp/kg`, `%`); the caption says
-which.
+which. A sum with a missing term is missing: what a suppressed cell leaves of it would be taken for the whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,28 @@ MOST_PERIODS = 180
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One number of a chart, with the query that gives it."""
+
+    name: str
+    text: str
+    sql: str
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A chart of one dataset: a specification for each width, the query, words for it, and what its script needs."""
+    """A chart of one dataset: a specification for each width, the query, words for it, and what its script needs.
+
+    `caption` says how points were made, `summary` what is to be seen. `figures` are all numbers of a map or of bars,
+    and the newest ones of lines.
+    """
 
     specs: Mapping[str, dict[str, Any]]
     answer: Answer
     title: str
     caption: str
     summary: str
+    figures: Sequence[Figure]
     script: Mapping[str, Any]
 
 
@@ -39,32 +53,47 @@ def chart_of(version: Version, rows: Rows, tiles: Mapping[str, Tile], words: Wor
     if not wanted:
         return None
     kind = wanted["jenis"]
-    if (kind == "peta" and not tiles) or (kind == "garis" and not version.kolom_periode):
+    if kind == "garis" and not version.kolom_periode:
         kind = "batang"
     answer = rows.ask(_line_sql(version, rows) if kind == "garis" else _latest_sql(version))
-    records = [_plain(r) for r in answer.records() if r["nilai"] is not None]
+    everything = [_plain(r) for r in answer.records()]
+    records = [r for r in everything if r["nilai"] is not None]
     if not records:
         return None
+    if kind == "peta" and not any(r["kelompok"] in tiles for r in records):
+        kind = "batang"
     unit = _unit(version)
     origin = words.gettext("data tiruan, bukan angka resmi") if version.stand_in else ""
     temporal = isinstance(answer.rows[0][0], date)
     names = {r["kelompok"]: tiles[r["kelompok"]].nama for r in records if r.get("kelompok") in tiles}
     match kind:
         case "garis":
-            specs = line(records, unit, origin, words, temporal=temporal)
+            specs = line(everything, unit, origin, words, temporal=temporal)
         case "peta":
             specs = tile_map(records, unit, origin, words, tiles)
         case _:
             named = [r | {"kelompok": names.get(r["kelompok"], str(r["kelompok"]))} for r in records[:MOST_BARS]]
             specs = bars(named, unit, origin, words)
+    point = _point_sql(version, kind)
+    newest = records[-1].get("waktu")
+    figures = [
+        Figure(
+            names.get(r.get("kelompok", ""), r.get("kelompok", version.judul)),
+            _amount(r, unit, words),
+            _filled(point, r, temporal=temporal),
+        )
+        for r in (records if kind != "batang" else records[:MOST_BARS])
+        if r.get("waktu") == newest
+    ]
     return Chart(
         specs=specs,
         answer=answer,
         title=wanted["judul"],
         caption=_caption(version, words),
-        summary=_trend(records, unit, words) if kind == "garis" else _ends(records, names, unit, words),
+        summary=_when(newest, words) if kind == "garis" else _ends(figures, len(everything) - len(records), words),
+        figures=figures,
         script={
-            "titik": _point_sql(version, kind),
+            "titik": point,
             "waktu": "date" if temporal else "",
             "kode": {name: code for code, name in names.items()} if kind == "batang" else {},
             "gelap": DARK,
@@ -83,7 +112,7 @@ def _line_sql(version: Version, rows: Rows) -> str:
         most = rows.ask(
             f"SELECT {name} FROM {table}{_clause(shown)} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST_LINES}"
         )
-        terms.append(f"{name} IN ({', '.join(literal(value) for (value,) in most.rows)})")
+        terms.append(f"{name} IN ({', '.join(literal(value) for (value,) in most.rows) or 'NULL'})")
     what = f"{period} AS waktu, {ident(group) + ' AS kelompok, ' if group else ''}{_value(version)} AS nilai"
     return f"SELECT {what}\nFROM {table}{_clause(terms)}\nGROUP BY ALL\nORDER BY ALL"
 
@@ -130,7 +159,10 @@ def _group(version: Version) -> str:
 
 
 def _value(version: Version) -> str:
-    return f"{_aggregate(version)}({ident((version.grafik or {})['nilai'])})"
+    column = ident((version.grafik or {})["nilai"])
+    if _aggregate(version) == "avg":
+        return f"avg({column})"
+    return f"CASE WHEN count({column}) = count(*) THEN sum({column}) END"
 
 
 def _unit(version: Version) -> str:
@@ -138,14 +170,14 @@ def _unit(version: Version) -> str:
 
 
 def _aggregate(version: Version) -> str:
-    """`sum` or `avg`, also where each point is one row: the text of the query then needs no second form."""
+    """`sum` or `avg`, also where each point is one row: queries then have one form."""
     unit = _unit(version)
     return "avg" if "/" in unit or "%" in unit or "persen" in unit.lower() else "sum"
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record as JSON holds it: numbers as floats, times as ISO text."""
-    plain: dict[str, Any] = {"nilai": float(record["nilai"])}
+    plain: dict[str, Any] = {"nilai": None if record["nilai"] is None else float(record["nilai"])}
     if "waktu" in record:
         when = record["waktu"]
         plain["waktu"] = when.isoformat() if isinstance(when, date) else when
@@ -162,28 +194,29 @@ def _caption(version: Version, words: Words) -> str:
     return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, source) if part)
 
 
-def _trend(records: Sequence[Mapping[str, Any]], unit: str, words: Words) -> str:
-    newest = max(r["waktu"] for r in records)
-    last = [r for r in records if r["waktu"] == newest]
-    shown = "; ".join(_said(r, r.get("kelompok", ""), unit, words) for r in last)
-    return f"{_when(newest, words)}: {shown}."
+def _ends(figures: Sequence[Figure], missing: int, words: Words) -> str:
+    high, low = (f"{figure.name} {figure.text}" for figure in (figures[0], figures[-1]))
+    told = words.gettext("Tertinggi: {tinggi}. Terendah: {rendah}.").format(tinggi=high, rendah=low)
+    if missing:
+        left_out = words.gettext("{jumlah} tidak ditampilkan, karena ada sel yang kosong atau ditekan.")
+        told = f"{told} {left_out.format(jumlah=words.number(missing))}"
+    return told
 
 
-def _ends(records: Sequence[Mapping[str, Any]], names: Mapping[str, str], unit: str, words: Words) -> str:
-    ends = [(r, names.get(r["kelompok"], r["kelompok"])) for r in (records[0], records[-1])]
-    high, low = (_said(record, name, unit, words) for record, name in ends)
-    if len(records) == 1:
-        return f"{high}."
-    return words.gettext("Tertinggi: {tinggi}. Terendah: {rendah}.").format(tinggi=high, rendah=low)
-
-
-def _said(record: Mapping[str, Any], name: str, unit: str, words: Words) -> str:
+def _amount(record: Mapping[str, Any], unit: str, words: Words) -> str:
     shown = words.number(round(record["nilai"], 2))
-    return f"{name} " + (f"Rp{shown}{unit[2:]}" if unit.startswith("Rp") else f"{shown} {unit}".strip())
+    return f"Rp{shown}{unit[2:]}" if unit.startswith("Rp") else f"{shown} {unit}".strip()
+
+
+def _filled(sql: str, record: Mapping[str, Any], *, temporal: bool) -> str:
+    when = record.get("waktu")
+    written = literal(date.fromisoformat(str(when)[:10]) if temporal else when)
+    return sql.replace("{waktu}", written).replace("{kelompok}", literal(record.get("kelompok")))
 
 
 def _when(value: Any, words: Words) -> str:
     try:
-        return words.day(date.fromisoformat(str(value)[:10]))
+        shown = words.day(date.fromisoformat(str(value)[:10]))
     except ValueError:
-        return str(value)
+        shown = str(value)
+    return words.gettext("Angka terbaru: {waktu}.").format(waktu=shown)

@@ -18,21 +18,21 @@ from ssp_pipeline.portal.site.text import Words
 WIDTHS = {"lebar": 640, "sempit": 330}
 
 _TILES = Path(__file__).with_name("tiles")
-_INK, _QUIET, _LINE = "#17232b", "#4b5b66", "#d5dde2"
-_LINES = ("#0069a8", "#b3470a", "#00785a", "#a0428a", "#6f5b00", "#4a4a9c")
-_BAR = "#0e6a80"
-_CLASSES = ("#dcedf2", "#a9d2dd", "#6bb0c1", "#2a7a90", "#0b5568")
-_NO_DATA = "#e9edef"
-_MARKED = "#b00020"
-_ON_LIGHT, _ONDARK = "#10222a", "#fdffff"
+INK, QUIET, GRID = "#17232b", "#4b5b66", "#d5dde2"
+LINES = ("#0069a8", "#b3470a", "#00785a", "#a0428a", "#6f5b00", "#4a4a9c")
+BAR = "#0e6a80"
+CLASSES = ("#dcedf2", "#a9d2dd", "#6bb0c1", "#2a7a90", "#0b5568")
+NO_DATA = "#e9edef"
+MARKED = "#b00020"
+ON_LIGHT, ON_DARK = "#10222a", "#fdffff"
 DARK = {
-    _INK: "#e7eef2",
-    _QUIET: "#a9b8c2",
-    _LINE: "#33424c",
-    _NO_DATA: "#8d9aa3",
-    _BAR: "#58b4c9",
-    _MARKED: "#ff9aa8",
-    **dict(zip(_LINES, ("#5cb3f0", "#f09557", "#4cc9a4", "#e294cf", "#d9c04b", "#a5a8f0"), strict=True)),
+    INK: "#e7eef2",
+    QUIET: "#a9b8c2",
+    GRID: "#33424c",
+    NO_DATA: "#8d9aa3",
+    BAR: "#58b4c9",
+    MARKED: "#ff9aa8",
+    **dict(zip(LINES, ("#5cb3f0", "#f09557", "#4cc9a4", "#e294cf", "#d9c04b", "#a5a8f0"), strict=True)),
 }
 _FIT = {"autosize": {"type": "fit-x", "contains": "padding"}}
 """Axes and legends are within the width."""
@@ -86,9 +86,9 @@ def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bo
     if temporal:
         x |= {"type": "temporal", "scale": {"type": "utc"}}
     tooltip = [{**x, "title": words.gettext("Waktu"), **({"format": "%-d %B %Y"} if temporal else {})}]
-    color: dict[str, Any] = {"value": _LINES[0]}
+    color: dict[str, Any] = {"value": LINES[0]}
     if grouped:
-        color = {"field": "kelompok", "type": "nominal", "title": None, "scale": {"range": list(_LINES)}}
+        color = {"field": "kelompok", "type": "nominal", "title": None, "scale": {"range": list(LINES)}}
         tooltip.append({"field": "kelompok", "type": "nominal", "title": words.gettext("Kelompok")})
     tooltip.append(_value_tip(unit, words))
     specs: Specs = {}
@@ -144,9 +144,9 @@ def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
         }
         figure = {"field": "nilai", "type": "quantitative", "format": ",.4~r" if _small(records) else ",.0f"}
         layers = [
-            {"mark": {"type": "bar", "color": _BAR, "height": {"band": 0.7}}, "encoding": shared},
+            {"mark": {"type": "bar", "color": BAR, "height": {"band": 0.7}}, "encoding": shared},
             {
-                "mark": {"type": "text", "align": "left", "dx": 4, "color": _INK, "fontSize": 12},
+                "mark": {"type": "text", "align": "left", "dx": 4, "color": INK, "fontSize": 12},
                 "encoding": {**shared, "text": figure},
             },
         ]
@@ -159,16 +159,16 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
     values = {r["kelompok"]: r["nilai"] for r in records}
     bounds = _bounds(sorted(values[k] for k in tiles if k in values))
     labels = [f"{words.number(round(low, 2))}–{words.number(round(high, 2))}" for low, high in bounds]
-    colours = _CLASSES if len(bounds) == len(_CLASSES) else _CLASSES[-len(bounds) :]
+    colours = CLASSES if len(bounds) == len(CLASSES) else CLASSES[-len(bounds) :]
     none = words.gettext("tidak ada data")
     rows = []
     for code, tile in tiles.items():
         value = values.get(code)
-        label, paper = none, _NO_DATA
+        label, paper = none, NO_DATA
         if value is not None:
             at = next(n for n, (_, high) in enumerate(bounds) if value <= high or n == len(bounds) - 1)
             label, paper = labels[at], colours[at]
-        on = _ONDARK if paper in _CLASSES[3:] else _ON_LIGHT
+        on = ON_DARK if paper in CLASSES[3:] else ON_LIGHT
         rows.append({**tile.model_dump(), "kelompok": code, "nilai": value, "kelas": label, "huruf": on})
     classes, present = [*labels, none], {r["kelas"] for r in rows}
     place = {
@@ -177,7 +177,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
         "tooltip": [{"field": "nama", "type": "nominal", "title": words.gettext("Wilayah")}, _value_tip(unit, words)],
     }
     scale = {"domain": [c for c in classes if c in present]}
-    scale["range"] = [dict(zip(classes, [*colours, _NO_DATA], strict=True))[c] for c in scale["domain"]]
+    scale["range"] = [dict(zip(classes, [*colours, NO_DATA], strict=True))[c] for c in scale["domain"]]
     specs: Specs = {}
     for name, width in WIDTHS.items():
         side = min(width, 480) - 10
@@ -202,7 +202,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
 
 def _bounds(values: Sequence[float]) -> list[tuple[float, float]]:
     """Lowest and highest value of each fifth; fewer where values are few or alike."""
-    count = min(len(_CLASSES), len(set(values)))
+    count = min(len(CLASSES), len(set(values)))
     cuts = sorted({values[round(len(values) * (n + 1) / count) - 1] for n in range(count)})
     bounds, low = [], values[0]
     for high in cuts:
@@ -243,23 +243,23 @@ def _framed(
             "labelFontSize": 12,
             "titleFontSize": 12,
             "titleFontWeight": "normal",
-            "labelColor": _QUIET,
-            "titleColor": _QUIET,
-            "domainColor": _QUIET,
-            "tickColor": _QUIET,
-            "gridColor": _LINE,
+            "labelColor": QUIET,
+            "titleColor": QUIET,
+            "domainColor": QUIET,
+            "tickColor": QUIET,
+            "gridColor": GRID,
         },
         "legend": {
             "labelFontSize": 12,
             "titleFontSize": 12,
             "titleFontWeight": "normal",
-            "labelColor": _INK,
-            "titleColor": _QUIET,
+            "labelColor": INK,
+            "titleColor": QUIET,
             "labelLimit": 220,
             "columnPadding": 20,
             "symbolStrokeWidth": 3,
         },
-        "title": {"anchor": "end", "color": _MARKED, "fontSize": 12, "fontWeight": 600, "offset": 14},
+        "title": {"anchor": "end", "color": MARKED, "fontSize": 12, "fontWeight": 600, "offset": 14},
     }
     if words.language == "id":
         config["locale"] = _LOCALE

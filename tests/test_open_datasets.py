@@ -370,12 +370,12 @@ def test_the_quality_of_an_agency_is_counted_from_what_came_in(place: Opened) ->
 
 def test_punctuality_judges_what_was_promised_while_the_dataset_was_being_asked_for(place: Opened) -> None:
     attempts = [  # partition, outcome, hour (UTC) at which it ended, promised for
-        ("2026-11-17", "diterima", "2026-11-18 10:00+00", "2026-11-18"),
-        ("2026-11-18", "gagal_tarik", "2026-11-19 10:00+00", "2026-11-19"),
-        ("2026-11-18", "diterima", "2026-11-19 17:30+00", "2026-11-19"),  # past midnight in WIB
-        ("2026-11-01", "diterima", "2026-11-18 10:00+00", "2026-11-02"),  # asked for later, for history
-        ("2026-11-20", "diblokir", "2026-11-20 10:00+00", "2026-11-23"),  # not due yet
-        ("semua", "diterima", "2026-11-18 10:00+00", None),
+        ("2026-11-17", "diterima", "2026-11-18 10:00:00+00", "2026-11-18"),
+        ("2026-11-18", "gagal_tarik", "2026-11-19 10:00:00+00", "2026-11-19"),
+        ("2026-11-18", "diterima", "2026-11-19 17:30:00+00", "2026-11-19"),  # past midnight in WIB
+        ("2026-11-01", "diterima", "2026-11-18 10:00:00+00", "2026-11-02"),  # asked for later, for history
+        ("2026-11-20", "diblokir", "2026-11-20 10:00:00+00", "2026-11-23"),  # not due yet
+        ("semua", "diterima", "2026-11-18 10:00:00+00", None),
     ]
     con = place.con.cursor()
     con.execute("USE lake")

@@ -19,7 +19,7 @@ from connectors.registry import Registry
 from ssp_pipeline import app
 from tests.support.workspace import TODAY, Small, pull
 from warehouse.build import Builder
-from warehouse.modelling import column_lineage, find_models
+from warehouse.modelling import Model, column_lineage, find_models
 from warehouse.opendata.contract import OpenContract, find_open_contracts
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.describe import Publisher
@@ -43,6 +43,7 @@ class Opened:
     def __init__(self, workspace: Workspace, root: Path):
         self.workspace, self.root = workspace, root
         self.contracts = {c.name: c for c in find_open_contracts(workspace.registry.roots)}
+        self._known: dict[str, Leaves] = {}
         self.decisions = Decisions(root.parent / "walidata")
         self.done: dict[str, Published] = {name: self.publish(name) for name in self.contracts}
 
@@ -79,22 +80,24 @@ class Opened:
             found.setdefault(f"{schema}.{table}", {})[column] = kind
         return found
 
+    @cached_property
+    def _models(self) -> dict[str, Model]:
+        return {m.table: m for m in find_models(self.workspace.registry.roots, self.workspace.shared_models)}
+
     def leaves(self, contract: OpenContract) -> Leaves:
         """Column of an open dataset → the source columns that it is made from, through all models between."""
-        models = {m.table: m for m in find_models(self.workspace.registry.roots, self.workspace.shared_models)}
-        known: dict[str, Leaves] = {}
+        return self._followed(open_query(contract))
 
-        def of(table: str) -> Leaves:
-            if table not in known:
-                model = models.get(table) or open_query(contract)
-                read = column_lineage(model, {t: self._shapes[t] for t in model.inputs})
-                known[table] = {
-                    column: frozenset().union(*(of(t)[c] if t in models else {(t, c)} for t, c in found))
-                    for column, found in read.items()
-                }
-            return known[table]
-
-        return of(f"terbuka.{contract.name}")
+    def _followed(self, model: Model) -> Leaves:
+        if model.table not in self._known:
+            read = column_lineage(model, {t: self._shapes[t] for t in model.inputs})
+            self._known[model.table] = {
+                column: frozenset().union(
+                    *(self._followed(self._models[t])[c] if t in self._models else {(t, c)} for t, c in found)
+                )
+                for column, found in read.items()
+            }
+        return self._known[model.table]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import click
 _COMMANDS = {
     "run": ("pull", "Pull, check and commit datasets, then build models and the snapshot"),
     "status": ("inspect", "Newest state of every dataset, and what needs attention"),
+    "alerts": ("alerts", "Early warnings that hold now; what the rules would have said of past days"),
     "sql": ("inspect", "Run SQL on the analysts' snapshot (table, CSV, JSON or Parquet out)"),
     "verify": ("inspect", "Recount everything from the archived bytes"),
     "quarantine": ("inspect", "Rows that were set aside: list, show, replay"),
@@ -74,6 +75,7 @@ _EXPECTED = {
     "SettingsError": 2,
     "ContractError": 2,
     "ModelError": 2,
+    "RuleError": 2,
     "MissingSecret": 2,
     "UnsafeKeyFile": 2,
     "WrongMaster": 2,

@@ -201,27 +201,36 @@ def contract() -> None:
 @contract.command("lint")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def contract_lint(as_json: bool) -> int:
-    """Check every contract, model and open dataset; all faults are shown at once. Exit code 2 when there is one."""
+    """Check every contract, model, chart, alert rule and open dataset; all faults are shown at once.
+
+    Exit code 2 when there is one.
+    """
     from dataclasses import asdict
 
+    from assets.report.charts import find_charts
     from connectors.contract.load import contract_files, lint
     from ssp_pipeline.settings import ROOT, load_settings
+    from warehouse.alert_rules import RuleError, find_rules
     from warehouse.modelling import ModelError, find_models
     from warehouse.opendata.lint import lint_open
 
     roots = load_settings().roots
+    shared = ROOT / "warehouse" / "models"
     files = contract_files(roots)
     opened, open_problems = lint_open(roots)
     problems = [*lint(files), *open_problems]
     faults = [str(p) for p in problems]
-    try:
-        find_models(roots, ROOT / "warehouse" / "models")
-    except ModelError as error:
-        faults.append(str(error))
+    for find in (find_models, find_charts, find_rules):
+        folder = shared / "dashboard" if find is find_charts else shared
+        try:
+            find(roots, folder)
+        except (ModelError, RuleError) as error:
+            faults += [line for line in str(error).splitlines() if line not in faults]
     if as_json:
         import orjson
 
-        facts = {"berkas": len(files), "terbuka": opened, "kesalahan": [asdict(p) for p in problems]}
+        others = faults[len(problems) :]
+        facts = {"berkas": len(files), "terbuka": opened, "kesalahan": [asdict(p) for p in problems], "lain": others}
         print(orjson.dumps(facts).decode())
     else:
         for fault in faults:

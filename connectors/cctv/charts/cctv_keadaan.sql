@@ -69,7 +69,7 @@ SELECT
     CAST(hour(a.waktu) AS INTEGER) AS per_jam,
     k.id_kamera,
     coalesce(k.nama_lokal, k.nama_kamera) AS kamera,
-    trim(split_part(k.nama_kamera, ' - ', 1)) AS koridor,
+    trim(regexp_replace(upper(split_part(k.nama_kamera, ' - ', 1)), '[^A-Z0-9]+', ' ', 'g')) AS koridor,
     k.lintang,
     k.bujur,
     coalesce(d.keadaan, 'tidak diketahui') AS keadaan,

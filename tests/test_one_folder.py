@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any
 
 import duckdb
+import frictionless
+import polars as pl
 import pytest
 import zstandard
 
@@ -19,6 +21,7 @@ from ssp_pipeline.app import lake_config
 from ssp_pipeline.settings import load_settings
 from tests.support.documents import ROOT, commands, files, runnable, shell
 from warehouse.duck import attach
+from warehouse.opendata.manifest import current, read_release, read_version
 
 DOCUMENT = ROOT / "docs" / "adding-an-agency.md"
 DAYS = [date(2026, 11, day) for day in range(8, 13)]
@@ -130,6 +133,20 @@ def test_the_chart_is_found_and_draws_the_committed_rows(place: Place) -> None:
     fields = {encoding["field"] for encoding in chart.spec["encoding"].values()}
     assert fields <= set(rows.columns)
     assert rows.height == 2 * len(DAYS) - 1
+
+
+def test_the_open_dataset_is_published_with_what_its_contract_opens_and_nothing_else(place: Place) -> None:
+    release = read_release(place.home / "terbuka", current(place.home / "terbuka") or 0)
+    assert "sampah_tpa_harian" in [one.dataset for one in release.dataset]
+    version = read_version(place.home / "terbuka", "sampah_tpa_harian", 1)
+    assert (version.produsen, version.asal_data) == ("Dinas Kebersihan (tiruan)", ("tiruan",))
+    assert "truk" not in [c.nama for c in version.kolom]
+    rows = pl.read_parquet([place.home / "terbuka" / part.path for part in version.bagian])
+    assert rows.columns == [c.nama for c in version.kolom]
+    assert rows.height == 2 * len(DAYS) - 1
+    assert set(rows["nama_kabupaten_kota"]) == {"KOTA MEDAN", "KABUPATEN DELI SERDANG"}
+    package = place.home / "terbuka" / "dataset" / "sampah_tpa_harian" / "v1" / "datapackage.json"
+    assert frictionless.validate(str(package)).valid
 
 
 def test_a_file_in_the_inbox_needs_no_code(place: Place) -> None:

@@ -77,8 +77,8 @@ def test_a_plain_duckdb_reads_todays_and_an_earlier_version_by_range(office: tup
 def test_a_query_reads_only_the_bytes_that_it_needs(office: tuple[Office, Served]) -> None:
     own, served = office
     own.con.execute(
-        "INSERT INTO core.harga SELECT '12', 'SUMATERA UTARA', CAST(2000 + i % 150 AS VARCHAR), sha256('' || i), 'Beras', "
-        "i, 'Rp/kg', DATE '2025-12-31' - CAST(i // 150 AS INTEGER), 'tiruan' FROM range(50000) AS r(i)"
+        "INSERT INTO core.harga SELECT '12', 'SUMATERA UTARA', CAST(2000 + i % 150 AS VARCHAR), sha256('' || i), "
+        "'Beras', i, 'Rp/kg', DATE '2025-12-31' - CAST(i // 150 AS INTEGER), 'tiruan' FROM range(50000) AS r(i)"
     )
     own.publish()
     own.release()

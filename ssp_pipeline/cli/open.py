@@ -19,11 +19,17 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+def _given(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("is empty")
+    return text.strip()
+
+
 def _decided(command: _Command) -> _Command:
     """Who decides and why, which every decision needs."""
     command = click.option("--json", "as_json", is_flag=True, help="As JSON.")(command)
-    command = click.option("--alasan", required=True, help="Why; it is kept.")(command)
-    return click.option("--oleh", required=True, help="Name of the walidata who decides; it is kept.")(command)
+    command = click.option("--alasan", required=True, callback=_given, help="Why; it is kept.")(command)
+    return click.option("--oleh", required=True, callback=_given, help="Who decides, by name; it is kept.")(command)
 
 
 @click.command()
@@ -43,7 +49,7 @@ def approve(dataset: str, oleh: str, alasan: str, as_json: bool) -> int:
     asked = asked_for(contract, store.newest(dataset), base, decisions)
     lacking = [a for a in asked if a not in decisions.approved(dataset, base, seeded=False)]
     if lacking:
-        decisions.approve(dataset, base, lacking, by=_given(oleh, "--oleh"), why=_given(alasan, "--alasan"))
+        decisions.approve(dataset, base, lacking, by=oleh, why=alasan)
     if as_json:
         _print_json({"dataset": dataset, "versi": base + 1, "disetujui": lacking})
     elif lacking:
@@ -73,7 +79,7 @@ def waive(dataset: str, kolom: str, bentuk: str, oleh: str, alasan: str, as_json
         raise click.ClickException(f"{dataset} has no open column '{kolom}'; there are: {', '.join(columns)}")
     if bentuk not in get_args(IdentifierForm):
         raise click.ClickException(f"no form '{bentuk}'; there are: {', '.join(get_args(IdentifierForm))}")
-    decisions.waive(dataset, kolom, bentuk, by=_given(oleh, "--oleh"), why=_given(alasan, "--alasan"))
+    decisions.waive(dataset, kolom, bentuk, by=oleh, why=alasan)
     if as_json:
         _print_json({"dataset": dataset, "kolom": kolom, "bentuk": bentuk})
     else:
@@ -91,6 +97,7 @@ def withdraw(dataset: str, versi: str, oleh: str, alasan: str, as_json: bool) ->
     The next version of a dataset whose newest version was withdrawn needs an approval.
     """
     from assets.open_data import release
+    from ssp_pipeline import app
     from ssp_pipeline.publishing import publishing
     from warehouse.opendata.contract import find_open_contracts
     from warehouse.opendata.withdraw import WithdrawalError
@@ -100,12 +107,9 @@ def withdraw(dataset: str, versi: str, oleh: str, alasan: str, as_json: bool) ->
     if not versi.removeprefix("v").isdigit():
         raise click.ClickException(f"a version is written v3, not '{versi}'")
     try:
-        number = int(versi.removeprefix("v"))
-        gone = decide(store, decisions, dataset, number, by=_given(oleh, "--oleh"), why=_given(alasan, "--alasan"))
+        gone = decide(store, decisions, dataset, int(versi.removeprefix("v")), by=oleh, why=alasan)
     except WithdrawalError as error:
         raise click.ClickException(str(error)) from None
-    from ssp_pipeline import app
-
     workspace = app.open_workspace(settings)
     try:
         done = release(workspace, find_open_contracts(settings.roots), publishing(settings))
@@ -178,12 +182,6 @@ def _known(contracts: "dict[str, OpenContract]", names: Sequence[str]) -> None:
     unknown = sorted(set(names) - contracts.keys())
     if unknown:
         raise click.ClickException(f"no open dataset {', '.join(unknown)}; there are: {', '.join(contracts) or '-'}")
-
-
-def _given(text: str, option: str) -> str:
-    if not text.strip():
-        raise click.UsageError(f"{option} is empty")
-    return text.strip()
 
 
 def _print_json(facts: Any) -> None:

@@ -31,6 +31,7 @@ class Options:
     table_memory: int = 1 << 30
     sql_workers: int = 1
     sql_seconds: float = 5.0
+    sql_wait_seconds: float = 10.0
     sql_memory_mb: int = 512
     watch_seconds: float = 1.0
 

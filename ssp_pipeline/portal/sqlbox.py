@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _QUEUE = 32
-_PATIENCE = 10.0
-"""Questions that may wait for each worker, and seconds that one waits; after that they are told to come again."""
+"""Questions that may wait for each worker; more are told to come again."""
 
 _OLD = re.compile(r"\b([a-z][a-z0-9_]{0,80})@(\d{1,6})\b")
 _MOST_OLD = 8
 _START_SECONDS = 20.0
+_ROUND_TRIP = 0.5
+"""Seconds for what is not the query: sending, parsing, opening a database, and the answer's way back."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,13 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._edition = -1
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> asyncio.subprocess.Process:
-        """The process, begun if there is none."""
-        if self._process is None or self._process.returncode is not None:
+        """The process, begun if there is none, and ready. Raises TimeoutError, asyncio.IncompleteReadError."""
+        if self._process is None or not self.alive:
             self._edition = -1
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-s", "-E", "-m", "ssp_pipeline.portal.sqlworker"),
@@ -71,17 +76,19 @@ class _Worker:
                 "root": str(self._options.root.resolve()),
             }
             _stdin(self._process).write(orjson.dumps(limits) + b"\n")
+            assert self._process.stdout is not None
+            async with asyncio.timeout(_START_SECONDS):
+                await self._process.stdout.readexactly(1)
         return self._process
 
     async def ask(self, sql: str, edition: Edition, more: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """One question. Raises TimeoutError, ConnectionError, asyncio.IncompleteReadError; kill it then."""
-        fresh = self._process is None or self._process.returncode is not None
         process = await self.start()
         message: dict[str, Any] = {"sql": sql, "more": more}
         if self._edition != edition.number:
             message["tables"] = tables_of(edition)
         body = orjson.dumps(message)
-        async with asyncio.timeout(self._options.sql_seconds + (_START_SECONDS if fresh else 0.5)):
+        async with asyncio.timeout(self._options.sql_seconds + _ROUND_TRIP):
             _stdin(process).write(struct.pack(">I", len(body)) + body)
             await _stdin(process).drain()
             assert process.stdout is not None
@@ -130,14 +137,16 @@ class SqlBox:
         for worker in self._workers:
             self._idle.put_nowait(worker)
         self._waiting = 0
+        self._reviving: set[asyncio.Task[None]] = set()
 
     async def warm(self) -> None:
         """Start the processes, so that the first question need not wait for them."""
-        for worker in self._workers:
-            await worker.start()
+        await asyncio.gather(*(worker.start() for worker in self._workers))
 
     async def close(self) -> None:
         """End the processes."""
+        for task in self._reviving:
+            task.cancel()
         for worker in self._workers:
             await worker.end()
 
@@ -192,12 +201,26 @@ class SqlBox:
             raise full
         self._waiting += 1
         try:
-            worker = await asyncio.wait_for(self._idle.get(), _PATIENCE)
+            worker = await asyncio.wait_for(self._idle.get(), self._options.sql_wait_seconds)
         except TimeoutError:
             raise full from None
         finally:
             self._waiting -= 1
         try:
             yield worker
+        finally:
+            if worker.alive:
+                self._idle.put_nowait(worker)
+            else:
+                task = asyncio.create_task(self._revive(worker))
+                self._reviving.add(task)
+                task.add_done_callback(self._reviving.discard)
+
+    async def _revive(self, worker: _Worker) -> None:
+        """Begin a killed process anew before it is given to the next question."""
+        try:
+            await worker.start()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            await worker.end()
         finally:
             self._idle.put_nowait(worker)

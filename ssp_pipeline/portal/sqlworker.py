@@ -28,6 +28,9 @@ from ssp_pipeline.portal.sqlguard import MOST_CHARACTERS, Refused, check
 
 MOST_ROWS = 32_000
 MOST_BYTES = 16 * 1024 * 1024
+READY = b"!"
+"""Said once, when questions can be taken."""
+
 _BATCH = 500
 _PARENT_DIED = 1
 _NO_NEW_PRIVILEGES = 38
@@ -74,7 +77,7 @@ def _quoted(text: str, mark: str) -> str:
     return mark + text.replace(mark, mark * 2) + mark
 
 
-def _connection(tables: dict[str, Any], used: Iterable[str], memory_mb: int) -> duckdb.DuckDBPyConnection:
+def open_tables(tables: dict[str, Any], used: Iterable[str], memory_mb: int) -> duckdb.DuckDBPyConnection:
     """A database of its own with one view a table that the query names, and every door shut."""
     chosen = {name: tables[name] for name in used}
     con = duckdb.connect(
@@ -127,7 +130,7 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         with duckdb.connect(config={"python_enable_replacements": False}) as parser:
             row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
         used = check(row[0] if row else "", question["tables"].keys())
-        with _connection(question["tables"], used, question["memory_mb"]) as con:
+        with open_tables(question["tables"], used, question["memory_mb"]) as con:
             return _rows(con.execute(sql), used)
     except Refused as error:
         return {"ok": False, "error": str(error), "refused": True}, b""
@@ -181,9 +184,13 @@ def _one_line(error: BaseException) -> str:
 
 
 def main() -> None:
-    """Answer questions until standard input ends. The first line in is the limits, as JSON."""
+    """Say that we are there, and answer questions until standard input ends. The first line in is the limits."""
     limits = orjson.loads(sys.stdin.buffer.readline())
     _confine(limits["memory_mb"])
+    # The first query of a process loads time zones and the like; nobody's clock should run meanwhile.
+    answer({"sql": "SELECT 1", "tables": {}, "memory_mb": limits["memory_mb"]})
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
     tables: dict[str, Any] = {}
     while header := sys.stdin.buffer.read(4):
         question = orjson.loads(sys.stdin.buffer.read(struct.unpack(">I", header)[0]))

@@ -1,5 +1,6 @@
 """The portal's static pages: what is in them, that they hang together, and that only changed ones are made anew."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,12 +16,16 @@ from babel.messages.pofile import read_po
 from ssp_pipeline.portal.site import SITE, SiteOptions, problem_page, render_site, report_form, search_page
 from ssp_pipeline.portal.site import engine as site_engine
 from tests.support.open_release import CONTRACTS, TODAY, make_release, publish_all, small_lake, write_contracts
+from tests.support.portal import REGIONS
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.manifest import Release, read_release, read_version, resource_id
+from warehouse.opendata.metadata import schema_org
 from warehouse.opendata.store import Store
 from warehouse.opendata.withdraw import withdraw
 
-OPTIONS = SiteOptions("https://sidata.example", contact="walidata@sidata.example")
+OPTIONS = SiteOptions(
+    "https://sidata.example", contact="walidata@sidata.example", tiles=REGIONS, jsonld=schema_org.dataset
+)
 SERVED = (
     "/api/3/",
     "/api/sql",
@@ -127,6 +132,14 @@ def test_a_dataset_page_tells_what_the_manifest_holds(public: Path) -> None:
         assert f'id="kolom-{column.nama}"' in text
     assert resource_id("harga_uji", "csv") in text
     assert "/dataset/harga_uji/v1/" in text
+
+
+def test_a_dataset_describes_itself_to_search_engines_in_a_block_that_no_text_can_end(public: Path) -> None:
+    found = re.search(r'<script type="application/ld\+json">([^<]*)</script>', page(public, "/dataset/harga_uji/"))
+    assert found is not None
+    told = json.loads(found[1])
+    assert told["@type"] == "Dataset"
+    assert told["name"] == read_version(public, "harga_uji", 2).judul
 
 
 def test_an_unchanged_dataset_is_linked_not_made_again(public: Path) -> None:

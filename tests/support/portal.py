@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -39,6 +39,7 @@ from warehouse.opendata.manifest import (
     resource_id,
 )
 
+REGIONS = Path("connectors/referensi/reference/wilayah.csv")
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -77,14 +78,15 @@ def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 @contextlib.contextmanager
-def running(root: Path, **options: Any) -> Iterator[Served]:
+def running(root: Path, *, proxies: Sequence[str] = (), **options: Any) -> Iterator[Served]:
     """Serve a public folder in a thread; limits are off unless they are given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url, reports = f"http://127.0.0.1:{port}", root.parent / "walidata" / "laporan"
     quiet = {"api_per_minute": 0, "sql_per_minute": 0, "reports_per_hour": 0, "watch_seconds": 0.05, "reports": reports}
-    server = uvicorn.Server(config(Options(root=root, base_url=url, **(quiet | options)), "127.0.0.1", port))
+    chosen = Options(root=root, base_url=url, **(quiet | options))
+    server = uvicorn.Server(config(chosen, "127.0.0.1", port, proxies=proxies))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started or not thread.is_alive(), 20)
@@ -99,7 +101,7 @@ def running(root: Path, **options: Any) -> Iterator[Served]:
 
 def site(root: Path, folder: Path, release: Release) -> None:
     """Pages of a release, for tests."""
-    render_site(root, folder, release, SiteOptions(base_url="http://127.0.0.1:8600"))
+    render_site(root, folder, release, SiteOptions(base_url="http://127.0.0.1:8600", tiles=REGIONS))
 
 
 _TIPE = {

@@ -40,8 +40,8 @@ class SiteOptions:
     """What an installation says of its portal.
 
     `base_url` is where people reach it, without a slash at its end. `contact` is an e-mail address or a URL for
-    security.txt. `tiles` is a tile layout of the province instead of the one kept here. `jsonld` describes a version
-    in schema.org's words; without it pages carry no such block.
+    security.txt. `tiles` is a CSV of regions that says where each one's tile lies (see `marks.tiles_of`); without it
+    maps become bars. `jsonld` describes a version in schema.org's words; without it pages carry no such block.
     """
 
     base_url: str

@@ -6,18 +6,17 @@ A chart is drawn wide and narrow, light and dark. The dark drawing is the light 
 `DARK` names every colour that must differ; tiles keep theirs, with the letters on them.
 """
 
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from babel.dates import get_day_names, get_month_names
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ssp_pipeline.portal.site.text import Words
 
 WIDTHS = {"lebar": 640, "sempit": 330}
 
-_TILES = Path(__file__).with_name("tiles")
 INK, QUIET, GRID = "#17232b", "#4b5b66", "#d5dde2"
 LINES = ("#0069a8", "#b3470a", "#00785a", "#a0428a", "#6f5b00", "#4a4a9c")
 BAR = "#0e6a80"
@@ -55,10 +54,8 @@ Records = Sequence[Mapping[str, Any]]
 Specs = dict[str, dict[str, Any]]
 
 
-class Tile(BaseModel):
+class Tile(NamedTuple):
     """A region's tile: where it stands, counted from the upper left, and the letters on it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     nama: str
     kolom: int
@@ -67,9 +64,16 @@ class Tile(BaseModel):
 
 
 def tiles_of(province: str, path: Path | None) -> dict[str, Tile]:
-    """The tile layout by BPS code: the file at `path`, else the one kept for the province, else none."""
-    path = path or _TILES / f"{province}.json"
-    return TypeAdapter(dict[str, Tile]).validate_json(path.read_bytes()) if path.is_file() else {}
+    """Tiles of a province's kab/kota by BPS code, from a CSV of regions with the columns kode_bps, nama, petak_kolom,
+    petak_baris and singkat. Empty without a file; a region without a place has no tile."""
+    if path is None:
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            row["kode_bps"]: Tile(row["nama"], int(row["petak_kolom"]), int(row["petak_baris"]), row["singkat"])
+            for row in csv.DictReader(file)
+            if row["kode_bps"].startswith(province) and row["petak_kolom"]
+        }
 
 
 def darkened(svg: str) -> str:
@@ -169,7 +173,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
             at = next(n for n, (_, high) in enumerate(bounds) if value <= high or n == len(bounds) - 1)
             label, paper = labels[at], colours[at]
         on = ON_DARK if paper in CLASSES[3:] else ON_LIGHT
-        rows.append({**tile.model_dump(), "kelompok": code, "nilai": value, "kelas": label, "huruf": on})
+        rows.append({**tile._asdict(), "kelompok": code, "nilai": value, "kelas": label, "huruf": on})
     classes, present = [*labels, none], {r["kelas"] for r in rows}
     place = {
         "x": {"field": "kolom", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0.06}},

@@ -73,7 +73,10 @@ def test_an_earlier_version_that_shows_the_cell_is_named(tmp_path: Path) -> None
     old = [part(tmp_path, CELLS)]
     assert leaks(now, old) == [("upt 1 x roda 2", 0.0, 1)]
     assert leaks(now, [part(tmp_path, now)], old) == [("upt 1 x roda 2", 0.0, 2)]
-    assert "versi ke-2" in findings(now, [part(tmp_path, now)], old)[0].pesan
+    with readable({"2025-01": now}) as con:
+        (found,) = audit(con, RELATION, contract(), {3: [part(tmp_path, now)], 7: old})
+    assert found.versi == 7
+    assert "versi 7" in found.pesan
     assert leaks(now, [part(tmp_path, CELLS, "2024-12")]) == []
 
 
@@ -96,6 +99,18 @@ def test_what_follows_from_a_change_between_two_versions_together_is_found(tmp_p
     shows_other = [part(tmp_path, now | {other: CELLS[other]})]
     assert leaks(now, shows_total) == []
     assert ("upt 1 x roda 2", 0.0, 2) in leaks(now, shows_total, shows_other)
+
+
+def test_what_this_version_shows_is_turned_against_what_an_earlier_one_suppressed(tmp_path: Path) -> None:
+    other, row = ("kab 1", "upt 1", "roda 4"), ("kab 1", "upt 1", TOTAL)
+    old: dict[Key, int | None] = CELLS | {SMALL: None, other: None, row: TOTALS[row]}
+    assert leaks(old) == []
+    # One cell has grown and is shown; so is its neighbour, which has not: 3 was what the first must have been.
+    grown: dict[Key, int | None] = CELLS | {SMALL: 9, row: TOTALS[row] + 6}
+    assert leaks(grown, [part(tmp_path, old)]) == [("upt 1 x roda 2", 0.0, 1)]
+    # If much else has changed too, no one can know that the neighbour has not.
+    moved: dict[Key, int | None] = {k: v + 6 for k, v in CELLS.items()} | {row: TOTALS[row] + 18}
+    assert leaks(moved, [part(tmp_path, old)]) == []
 
 
 def test_an_earlier_value_that_is_not_todays_is_no_leak_when_the_truth_is_known(tmp_path: Path) -> None:

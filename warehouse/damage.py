@@ -95,7 +95,7 @@ class Damage:
 def find_damage(lake: Lake, contract: Contract, start: date = date.min, end: date = date.max) -> Damage | None:
     """Damaged files of the dataset's table that may hold partitions between two dates; None when all can be read.
 
-    Every file of the table is read. Files in object storage are not looked at: it checks what it keeps itself.
+    Every file of the table is read. Raises LakeWriteError when the storage itself does not answer.
     """
     table = f"source.{contract.table}"
     broken = unreadable(lake, table)

@@ -38,9 +38,14 @@ _CONFLICT = re.compile(r"Transaction conflict|database is locked|could not seria
 # DuckDB reports a full disk and a damaged file by the same class of error; only the text tells them apart.
 _STORAGE = re.compile(
     r"disk is full|No space left|disk I/O error|File too large|Disk quota|Could not write|Permission denied"
-    r"|Read-only file system",
+    r"|Read-only file system|Could not (?:connect|establish)|HTTP (?:PUT|POST|DELETE|401|403|429|5\d\d)",
     re.IGNORECASE,
 )
+
+
+def is_storage_fault(error: str) -> bool:
+    """Whether an error's text tells of storage that cannot be written or does not answer, not of what lies in it."""
+    return _STORAGE.search(error) is not None
 
 
 class LakeSchemaError(RuntimeError):
@@ -144,10 +149,10 @@ class Lake:
                     if attempt < attempts and _CONFLICT.search(str(error)):
                         time.sleep(0.1 * attempt)
                         continue
-                    if isinstance(error, OSError) or _STORAGE.search(str(error)):
+                    if isinstance(error, OSError) or is_storage_fault(str(error)):
                         raise LakeWriteError(
                             f"the lake could not be written, the version before stays: {' '.join(str(error).split())} "
-                            "(look at the free space and the rights of its data folder and its catalogue)"
+                            "(look at the free space and the rights of its data folder or object store, and at its catalogue)"
                         ) from error
                     raise
             raise AssertionError("unreachable")
@@ -381,4 +386,4 @@ def _outcome(row: dict[str, Any]) -> ops.Outcome:
     )
 
 
-__all__ = ["Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "plain_type"]
+__all__ = ["Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "is_storage_fault", "plain_type"]

@@ -12,7 +12,7 @@ import polars as pl
 from connectors.contract.model import SINGLE_PARTITION
 from warehouse import snapshot
 from warehouse.duck import LAKE, ident, literal, qualified
-from warehouse.lake import Lake
+from warehouse.lake import Lake, LakeWriteError, is_storage_fault
 
 _FILES_SQL = f"""
 WITH berkas AS (
@@ -44,17 +44,15 @@ def check_files(lake: Lake, version: int) -> tuple[int, list[str]]:
     """Every data and delete file of the catalogue: there, of the recorded size, readable, with the recorded rows.
 
     Files that only an older version of the lake needs are looked for, but not read; those whose rows were brought
-    back into other files are known to be damaged. Gives the number of files and the gaps. Data in object storage is
-    read by other steps; its files are not listed here.
+    back into other files are known to be damaged. Gives the number of files and the gaps. In object storage files of
+    the present version are read, and older ones are not looked for.
     """
     files = _files(lake, version)
-    if files is None:
-        return 0, []
     known = _left_out(lake, version)
     gaps: list[str] = []
     current: dict[str, dict[str, int]] = {}
     for table, name, size, rows, valid, _ in files.iter_rows():
-        fault = _size_fault(Path(name), size)
+        fault = _size_fault(name, size)
         if fault and (valid or Path(name).name not in known):
             gaps.append(f"{table}: {Path(name).name}: {fault}")
         elif valid:
@@ -66,22 +64,26 @@ def check_files(lake: Lake, version: int) -> tuple[int, list[str]]:
 
 def unreadable(lake: Lake, table: str) -> set[str]:
     """Catalogue paths of the table's data files whose rows cannot be read: they, or what is deleted of them, are
-    missing or damaged. Every file of the table is read."""
+    missing or damaged. Every file of the table is read.
+
+    Raises LakeWriteError when the storage itself does not answer.
+    """
     files = _files(lake, lake.snapshot_id())
-    if files is None:
-        return set()
     files = files.filter((pl.col("tabel") == table) & pl.col("berlaku"))
     data = dict(files.select("berkas", "data").iter_rows())
-    bad = {name for name, size in files.select("berkas", "byte").iter_rows() if _size_fault(Path(name), size)}
+    bad = {name for name, size in files.select("berkas", "byte").iter_rows() if _size_fault(name, size)}
     rest = {name: rows for name, rows in files.select("berkas", "baris").iter_rows() if name not in bad}
-    bad |= {name for name, _ in _read(lake, rest)} if rest else set()
+    for name, fault in _read(lake, rest) if rest else ():
+        if is_storage_fault(fault):
+            raise LakeWriteError(f"the lake's storage does not answer: {fault}")
+        bad.add(name)
     return {data[name] for name in bad}
 
 
-def _files(lake: Lake, version: int) -> pl.DataFrame | None:
-    """All files of the catalogue, None for data in object storage."""
-    root = lake.config.local_data
-    return None if root is None else lake.query(_FILES_SQL, [f"{root}/", version, version])
+def _files(lake: Lake, version: int) -> pl.DataFrame:
+    """All files of the catalogue."""
+    root = lake.config.local_data or lake.config.data_path.rstrip("/")
+    return lake.query(_FILES_SQL, [f"{root}/", version, version])
 
 
 def _left_out(lake: Lake, version: int) -> set[str]:
@@ -93,9 +95,11 @@ def _left_out(lake: Lake, version: int) -> set[str]:
     return {name for (text,) in notes.iter_rows() for name in text.split(LEFT_OUT)[1].split("; ")[0].split(", ")}
 
 
-def _size_fault(path: Path, size: int) -> str:
+def _size_fault(name: str, size: int) -> str:
+    if "://" in name:
+        return ""
     try:
-        found = path.stat().st_size
+        found = Path(name).stat().st_size
     except FileNotFoundError:
         return "tidak ada"
     return "" if found == size else f"{found} byte, katalog mencatat {size}"
@@ -107,7 +111,7 @@ def _read(lake: Lake, wanted: dict[str, int]) -> list[tuple[str, str]]:
         found = _rows(lake, list(wanted))
     except duckdb.Error as error:
         if len(wanted) == 1:
-            return [(next(iter(wanted)), f"tidak terbaca: {str(error).splitlines()[0][:200]}")]
+            return [(next(iter(wanted)), f"tidak terbaca: {str(error).splitlines()[0]}")]
         names = list(wanted)
         half = len(names) // 2
         parts = ({n: wanted[n] for n in some} for some in (names[:half], names[half:]))

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -95,9 +96,10 @@ def _lake(settings: Settings) -> Iterator[Finding]:
                 attach(trial, read_only=False).close()
             yield Finding("lake", True, f"DuckDB {duckdb.__version__}; belum ada, `ssp run` membuatnya")
             return
-        lake = Lake(lake_config(settings), read_only=True)
-        yield Finding("lake", True, f"DuckDB {duckdb.__version__}, snapshot {lake.snapshot_id()}")
-        lake.close()
+        with closing(Lake(lake_config(settings), read_only=True)) as lake:
+            # The catalogue alone would not tell whether the files can be reached.
+            lake.query("SELECT run_id FROM lake.ops.hasil LIMIT 1")
+            yield Finding("lake", True, f"DuckDB {duckdb.__version__}, snapshot {lake.snapshot_id()}")
     except (duckdb.Error, RuntimeError) as error:
         yield Finding("lake", False, str(error).splitlines()[0])
 

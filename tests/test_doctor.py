@@ -1,10 +1,15 @@
 """`ssp doctor`: each thing that keeps an installation from working is a line that says what to do."""
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+from ssp_pipeline.app import lake_config
 from ssp_pipeline.doctor import Finding, examine
 from ssp_pipeline.settings import load_settings
+from tests.support.lake import DAY, commit, price_contract
+from tests.support.object_store import BUCKET, object_store
+from warehouse.lake import Lake
 
 WORKING = ("provinsi", "lake", "kontrak", "kunci induk", "folder data")
 
@@ -86,3 +91,21 @@ def test_every_faulty_contract_of_a_further_folder_is_named(tmp_path: Path) -> N
     found = look(tmp_path, SSP_CONNECTORS=str(tmp_path / "lain"))["kontrak"]
     assert not found.ok
     assert "kantor/data.odcs.yaml" in found.text
+
+
+def test_an_object_store_that_does_not_answer_is_a_fault_of_the_lake(tmp_path: Path) -> None:
+    with object_store() as store:
+        given = {
+            "SSP_DATA_PATH": f"s3://{BUCKET}/data",
+            "SSP_OBJECT_STORE_SECRET": store.secret,
+            "SSP_CATALOG": f"sqlite:{tmp_path / 'katalog.sqlite'}",
+        }
+        contract = price_contract(tmp_path)
+        settings = load_settings(environment=given | {"SSP_HOME": str(tmp_path / "var")}, today=date(2026, 11, 20))
+        with closing(Lake(lake_config(settings))) as lake:
+            commit(lake, contract, {DAY: [("x", 1)]})
+        assert look(tmp_path, **given)["lake"].ok
+        store.away = True
+        found = look(tmp_path, **given)["lake"]
+    assert not found.ok
+    assert "HTTP 503" in found.text

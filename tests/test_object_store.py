@@ -82,7 +82,7 @@ def test_a_lost_or_damaged_object_is_named_and_replaced_by_all_that_it_held(
     lake: Lake, contract: Contract, store: ObjectStore, cut: bool
 ) -> None:
     other = DAY - timedelta(days=40)
-    commit(lake, contract, dict.fromkeys(days(2), [("lama", 1)]))
+    commit(lake, contract, {day: [("lama", 1)] for day in days(2)})
     commit(lake, contract, {other: [("jauh", 1)]})
     [key] = [k for k in store.objects if "uji__harga" in k and f"month={DAY.month}/" in k]
     if cut:

@@ -139,7 +139,7 @@ def attach(config: LakeConfig, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
     Raises RuntimeError when an extension's package is not installed, LakeUnreachable when the lake cannot be opened.
     """
-    needed = ["ducklake", _CATALOGS[config.kind], *(["httpfs"] if config.secret_sql else [])]
+    needed = ["ducklake", _CATALOGS[config.kind], *([] if config.local_data else ["httpfs"])]
     paths = [_extension(name) for name in needed]
     con = bare({"memory_limit": config.memory_limit, "threads": config.threads, "preserve_insertion_order": True})
     try:

@@ -38,7 +38,7 @@ _CONFLICT = re.compile(r"Transaction conflict|database is locked|could not seria
 # DuckDB reports a full disk and a damaged file by the same class of error; only the text tells them apart.
 _STORAGE = re.compile(
     r"disk is full|No space left|disk I/O error|File too large|Disk quota|Could not write|Permission denied"
-    r"|Read-only file system|Could not (?:connect|establish)|HTTP (?:PUT|POST|DELETE|401|403|429|5\d\d)",
+    r"|Read-only file system|Could not (?:connect|establish|resolve)|HTTP (?:PUT|POST|DELETE|401|403|429|5\d\d)",
     re.IGNORECASE,
 )
 
@@ -152,7 +152,7 @@ class Lake:
                     if isinstance(error, OSError) or is_storage_fault(str(error)):
                         raise LakeWriteError(
                             f"the lake could not be written, the version before stays: {' '.join(str(error).split())} "
-                            "(look at the free space and the rights of its data folder or object store, and at its catalogue)"
+                            "(look at the free space and the rights of its data folder or store and of its catalogue)"
                         ) from error
                     raise
             raise AssertionError("unreachable")
@@ -386,4 +386,6 @@ def _outcome(row: dict[str, Any]) -> ops.Outcome:
     )
 
 
-__all__ = ["Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "is_storage_fault", "plain_type"]
+__all__ = [
+    "Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "is_storage_fault", "plain_type",
+]  # fmt: skip

@@ -41,12 +41,14 @@ def _table(rows: list[dict[str, Any]], nothing: str = "tidak ada") -> None:
 def _looking() -> "Iterator[tuple[Settings, Workspace]]":
     """A workspace whose lake is open for reading: nobody waits for us, and we wait for no writer.
 
-    Raises ClickException when there is no lake yet or it cannot be opened.
+    Raises ClickException when there is no lake yet, it cannot be opened, or its storage does not answer.
     """
+    import duckdb
+
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
     from warehouse.duck import LakeUnreachable
-    from warehouse.lake import Lake
+    from warehouse.lake import Lake, LakeWriteError, is_storage_fault
 
     settings = load_settings()
     kind, _, where = settings.catalog.partition(":")
@@ -56,8 +58,12 @@ def _looking() -> "Iterator[tuple[Settings, Workspace]]":
     workspace.lake = Lake(workspace.lake_config, read_only=True)
     try:
         yield settings, workspace
-    except LakeUnreachable as error:
+    except (LakeUnreachable, LakeWriteError) as error:
         raise click.ClickException(str(error)) from None
+    except duckdb.Error as error:
+        if not is_storage_fault(str(error)):
+            raise
+        raise click.ClickException(f"the lake's storage does not answer: {str(error).splitlines()[0]}") from None
     finally:
         workspace.close()
 

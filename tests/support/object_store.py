@@ -1,4 +1,4 @@
-"""A small object store that speaks as much of S3 as DuckDB asks for, in memory, on loopback. Signatures are not checked.
+"""A small object store on loopback, in memory: as much of S3 as DuckDB asks for, but signatures are not checked.
 
 Paths are `/<bucket>/<key>`. Belongs here: objects, ranges, uploads in parts, listing, deleting. Does not belong here:
 what is stored.
@@ -75,7 +75,7 @@ class ObjectStore:
         return _xml("CompleteMultipartUploadResult", "<ETag>x</ETag>")
 
     def _deleted(self, body: bytes) -> Response:
-        for element in ElementTree.fromstring(body).iter():  # noqa: S314
+        for element in ElementTree.fromstring(body).iter():
             if element.tag.endswith("Key") and element.text:
                 self.objects.pop(element.text, None)
         return _xml("DeleteResult", "")

@@ -7,6 +7,7 @@ Belongs here: reading the form, refusing what did not come from it, keeping. Doe
 """
 
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -14,7 +15,6 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 from starlette.types import Scope
 
 from ssp_pipeline.portal.errors import Problem
@@ -93,7 +93,8 @@ def keep(folder: Path, fields: Mapping[str, str]) -> str:
     descriptor = os.open(folder / f"{now:%Y-%m}.ndjson", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(orjson.dumps(line) + b"\n")
+        # Plain ASCII, so that no reader takes a letter of the text for the end of the line.
+        file.write(json.dumps(line).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     return number

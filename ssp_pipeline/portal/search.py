@@ -41,22 +41,49 @@ _STOP = frozenset(
     {"dan", "di", "ke", "dari", "yang", "untuk", "pada", "per", "atau", "dengan", "data", "dataset"}
     | {"the", "of", "and", "in", "for"}
 )
-_PREFIXES = ("meng", "meny", "men", "mem", "me", "peng", "pem", "pen", "per", "pe", "ber", "ter", "di", "ke", "se")
+_PREFIXES = {
+    "meng": "k",
+    "meny": "s",
+    "men": "t",
+    "mem": "p",
+    "me": "",
+    "peng": "k",
+    "peny": "s",
+    "pen": "t",
+    "pem": "p",
+    "pe": "",
+    "per": "",
+    "ber": "",
+    "ter": "",
+    "di": "",
+    "ke": "",
+    "se": "",
+}
+"""Prefixes, each with the letter of the stem that it may have swallowed (menunggak: tunggak)."""
+
 _SUFFIXES = ("nya", "kan", "an", "lah", "kah", "i")
 _STEM_LENGTH = 4
 
 
-@lru_cache(4096)
-def stem(word: str) -> str:
-    """A rough Indonesian stem: one suffix and one prefix fewer, if enough is left (pelanggan, langganan → langgan)."""
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= _STEM_LENGTH + 1:
-            word = word.removesuffix(suffix)
-            break
-    for prefix in _PREFIXES:
-        if word.startswith(prefix) and len(word) - len(prefix) >= _STEM_LENGTH:
-            return word.removeprefix(prefix)
-    return word
+@lru_cache(8192)
+def stems(word: str) -> frozenset[str]:
+    """What may be the stem of an Indonesian word: it without its affixes, as far as enough is left.
+
+    Two words belong together if they have one of these in common (pelanggan, langganan: langgan).
+    """
+    found, todo = {word}, [word]
+    while todo:
+        one = todo.pop()
+        shorter = [one.removesuffix(s) for s in _SUFFIXES if one.endswith(s)]
+        for prefix, swallowed in _PREFIXES.items():
+            if one.startswith(prefix):
+                rest = one.removeprefix(prefix)
+                shorter += [rest, swallowed + rest]
+        for form in shorter:
+            if len(form) >= _STEM_LENGTH and form not in found and len(form) <= len(word):
+                found.add(form)
+                todo.append(form)
+    return frozenset(found)
 
 
 def _weighted(version: Version, agencies: Mapping[str, str]) -> Iterator[tuple[str, float]]:
@@ -85,7 +112,8 @@ class Index:
                     self._weights[word][name] = max(weight, self._weights[word].get(name, 0))
         self._stems: dict[str, set[str]] = defaultdict(set)
         for word in self._weights:
-            self._stems[stem(word)].add(word)
+            for form in stems(word):
+                self._stems[form].add(word)
 
     def find(self, text: str) -> dict[str, float]:
         """Datasets that hold every word, with their rank (higher is better); none for a text without words."""
@@ -106,15 +134,16 @@ class Index:
         for known in self._weights:
             if known.startswith(word):
                 add(known, 1.0 if known == word else 0.7)
-        for known in self._stems.get(stem(word), ()):
-            add(known, 0.8)
+        for form in stems(word):
+            for known in self._stems.get(form, ()):
+                add(known, 0.6)
         for group in _SYNONYMS:
             if word in group:
                 for other in group & self._weights.keys():
                     add(other, 0.5)
         if not ranked and len(word) >= _STEM_LENGTH:
             for known in difflib.get_close_matches(word, self._weights, n=3, cutoff=0.8):
-                add(known, 0.3)
+                add(known, 0.3 * difflib.SequenceMatcher(None, word, known).ratio())
         return ranked
 
 

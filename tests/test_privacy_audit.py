@@ -134,6 +134,8 @@ def test_an_open_small_count_is_found_where_it_was_to_be_suppressed_or_coarsened
         for action in ("tekan", "gabung"):
             (found,) = audit(con, RELATION, contract(tindakan=action), [])
             assert "sel terbuka" in found.pesan
+        con.execute(f"ALTER TABLE {RELATION} DROP COLUMN status_rahasia")  # a table that is only coarsened needs none
+        assert len(audit(con, RELATION, contract(tindakan="gabung"), [])) == 1
 
 
 def test_tables_wider_than_two_dimensions_with_one_hierarchy_are_refused_with_the_word_to_coarsen() -> None:

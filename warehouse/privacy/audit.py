@@ -12,8 +12,9 @@ import duckdb
 
 from warehouse.duck import ident, literal
 from warehouse.opendata.contract import OpenContract, SmallCells
+from warehouse.privacy import Versions
 from warehouse.privacy.bounds import Bound, System, Target, examine
-from warehouse.privacy.facts import SUPPRESSED, Key, Past, Table, Versions, read_past, read_tables, scale, sums
+from warehouse.privacy.facts import SUPPRESSED, Key, Past, Table, read_past, read_tables, scale, sums
 
 SMALL = 5
 """Counts below this tell of single persons; a range narrower than this, too."""
@@ -58,14 +59,14 @@ def audit(
     """
     findings: list[Finding] = []
     for number, rule in enumerate(contract.ext.sel_kecil):
+        findings += _still_small(con, relation, rule)
+        if rule.tindakan == "gabung":
+            continue
         refused = _refused(con, relation, contract, rule)
         findings += refused
         if not refused:
-            findings += _still_small(con, relation, rule)
-            if rule.tindakan == "tekan":
-                tables = read_tables(con, relation, contract, number, earlier, ledger)
-                findings += _attack(contract, rule, tables)
-                findings += _attack_the_past(contract, rule, read_past(con, relation, rule, earlier))
+            findings += _attack(contract, rule, read_tables(con, relation, contract, number, earlier, ledger))
+            findings += _attack_the_past(contract, rule, read_past(con, relation, rule, earlier))
     return findings
 
 

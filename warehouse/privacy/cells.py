@@ -6,7 +6,6 @@ place. Does not belong here: which complements a table needs (`network.py`), the
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from warehouse.duck import ident, literal
 from warehouse.opendata.contract import OpenContract, SmallCells
+from warehouse.privacy import Versions, by_number
 from warehouse.privacy.network import ALL, MOST, THRESHOLD, Cell, pattern
 
 OPEN, SUPPRESSED = "terbuka", "ditekan"
@@ -40,12 +40,12 @@ class Protection(NamedTuple):
 
 
 def protect(
-    con: duckdb.DuckDBPyConnection, relation: str, contract: OpenContract, earlier: Sequence[Sequence[Path]] = ()
+    con: duckdb.DuckDBPyConnection, relation: str, contract: OpenContract, earlier: Versions = ()
 ) -> Protection:
     """Empty unsafe cells and their complements in a temporary table, and say in its `penanda` column which they are.
 
     The table still has its closed columns (payers, largest share). `earlier` are the Parquet parts of each earlier
-    version, oldest first: what one shows is of no use as a complement, and what the last holds back is held back first.
+    version: what one shows is of no use as a complement, and what the last holds back is held back first.
     A rule that only checks (`gabung`) and finds a small cell gives a fault. Raises PrivacyError for a table that is too
     wide, and for a row that belongs to two parents.
     """
@@ -103,7 +103,7 @@ def _tables(
     relation: str,
     contract: OpenContract,
     rule: SmallCells,
-    earlier: Sequence[Sequence[Path]],
+    earlier: Versions,
 ) -> Iterator[list[_Row]]:
     """The rows of each table that has an unsafe cell, in a stable order. Read to the end before using `con` again."""
     value, scale = ident(rule.nilai), 1 if rule.jenis == "hitungan" else _CENTS
@@ -111,7 +111,10 @@ def _tables(
     if rule.jenis == "uang":
         payers = f"coalesce(CAST({ident(str(rule.pembayar))} AS BIGINT), -1)"
         share = f"CAST({ident(str(rule.terbesar))} AS DOUBLE)"
-        largest = f"coalesce(CAST(ceil(abs({value}) * {scale} * {share}) AS HUGEINT), -1)"
+        amount = f"CAST(abs({value}) * {scale} AS DOUBLE)"
+        most = f"greatest(ceil({amount} * {share}), floor({amount} / {MOST}) + 1)"  # stays above its part when rounded
+        share_of = f"CASE WHEN {share} * {MOST} > 1 THEN {most} ELSE floor({amount} * {share}) END"
+        largest = f"coalesce(CAST({share_of} AS HUGEINT), -1)"
     per = [ident(c) for c in rule.per]
     given = [c for c in (rule.induk, rule.baris, rule.kolom) if c]
     dimensions = [ident(c) if c else "NULL" for c in (rule.induk, rule.baris, rule.kolom)]
@@ -164,19 +167,20 @@ def _read_earlier(
     relation: str,
     contract: OpenContract,
     rule: SmallCells,
-    earlier: Sequence[Sequence[Path]],
+    earlier: Versions,
 ) -> None:
     """Put into `_sebelumnya` which rows an earlier version shows with today's value, and which the last holds back."""
     con.execute("CREATE OR REPLACE TEMP TABLE _sebelumnya (baris BIGINT, tampak BOOLEAN)")
-    shown = list(dict.fromkeys(str(path) for parts in earlier for path in parts))
+    versions = list(by_number(earlier).values())
+    shown = list(dict.fromkeys(str(path) for parts in versions for path in parts))
     if not shown:
         return
-    last = [str(path) for path in earlier[-1]]
+    last = [str(path) for path in versions[-1]]
     same = " AND ".join(f"p.{ident(k)} = t.{ident(k)}" for k in contract.key)
     value, marker = ident(rule.nilai), ident(rule.penanda)
     needed = {*contract.key, rule.nilai, rule.penanda}
     for paths, condition, says in (
-        (last, f"p.{marker} = {literal(SUPPRESSED)}", False),
+        (last, f"p.{marker} = {literal(SUPPRESSED)} AND p.{value} IS NULL", False),
         (shown, f"p.{value} = t.{value}", True),
     ):
         parts = f"read_parquet([{', '.join(map(literal, paths))}], union_by_name = true)"
@@ -196,15 +200,16 @@ def _write_ledger(
     con: duckdb.DuckDBPyConnection, relation: str, contract: OpenContract, found: dict[str, list[Any]]
 ) -> str | None:
     """Keep the suppressed values by key, for the audit to tell a right inference from a wrong one."""
+    ledger = f"{relation}_rahasia"
+    con.execute(f"DROP TABLE IF EXISTS {ident(ledger)}")
     if not found["baris"]:
         return None
-    ledger = f"{relation}_rahasia"
     values = " ".join(f"WHEN {n} THEN CAST(t.{ident(r.nilai)} AS DOUBLE)" for n, r in enumerate(contract.ext.sel_kecil))
     keys = ", ".join(f"t.{ident(k)}" for k in contract.key)
     types = {"aturan": pa.int32(), "baris": pa.int64(), "rawan": pa.bool_()}
     con.register("_ditemukan", pa.table({n: pa.array(v, types[n]) for n, v in found.items()}))
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {ident(ledger)} AS SELECT f.aturan AS _aturan, f.baris AS _baris,"
+        f"CREATE TEMP TABLE {ident(ledger)} AS SELECT f.aturan AS _aturan, f.baris AS _baris,"
         f" f.rawan AS _rawan, CASE f.aturan {values} END AS _nilai, {keys}"
         f" FROM _ditemukan AS f JOIN {ident(relation)} AS t ON t.rowid = f.baris"
     )

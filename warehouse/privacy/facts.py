@@ -6,19 +6,16 @@ Does not belong here: what follows from it (`bounds.py`, `audit.py`).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
 from warehouse.duck import ident, literal
 from warehouse.opendata.contract import OpenContract, SmallCells
+from warehouse.privacy import Versions, by_number
 from warehouse.privacy.bounds import Sum
 
 SUPPRESSED = "ditekan"
-
-Versions = Mapping[int, Sequence[Path]] | Sequence[Sequence[Path]]
-"""The Parquet parts of each earlier version, by its number, or in a row that is counted from 1; oldest first."""
 
 Key = tuple[Any, Any, Any]
 """Parent, row and column of a cell; None for a total over them."""
@@ -157,8 +154,7 @@ def _earlier_parts(
 ) -> tuple[str, dict[str, int]]:
     """The SQL that reads all earlier parts (`_berkas`: which), and the newest version of each; empty if there are none
     or they lack a column."""
-    numbered = earlier if isinstance(earlier, Mapping) else dict(enumerate(earlier, 1))
-    newest = {str(path): number for number, parts in numbered.items() for path in parts}
+    newest = {str(path): number for number, parts in by_number(earlier).items() for path in parts}
     if not newest:
         return "", {}
     parts = f"read_parquet([{', '.join(map(literal, newest))}], union_by_name = true, filename = '_berkas')"

@@ -44,11 +44,13 @@ def way_of(step: str) -> str:
         return "new_month"
     if step in FIRST:
         return "first_run"
-    return {"maintain": "maintain", "build": "models", "snapshot": "models", "versioned": "models"}.get(room, "pull")
+    rooms = dict.fromkeys(("build", "snapshot", "versioned", "store"), "models")
+    return {"maintain": "maintain", **rooms}.get(room, "pull")
 
 
 WAYS = ("first_run", "new_month", "after_a_kill", "pull", "models", "maintain", "forget")
-IN_ORDER = ("versioned.", "snapshot.part_", "snapshot.parts_", "snapshot.manifest", "snapshot.data", "snapshot.linked")
+IN_ORDER = ("versioned.", "snapshot.part_", "snapshot.parts_", "snapshot.manifest", "snapshot.data", "snapshot.linked",
+            "store.file", "store.version", "store.release", "store.pointer")  # fmt: skip
 """How these are passed; each kill in this order leaves something to do for the next one."""
 STEPS = sorted(step_names(), key=lambda s: next((n for n, p in enumerate(IN_ORDER, 1) if s.startswith(p)), 0))
 CASES = [(way, step) for way in WAYS for step in [*(s for s in STEPS if way_of(s) == way), ""]]

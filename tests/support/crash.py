@@ -227,7 +227,7 @@ class Home:
             return []
         number = orjson.loads((root / "terkini.json").read_bytes())["rilis"]
         release = orjson.loads((root / "rilis" / str(number) / "rilis.json").read_bytes())
-        return [d for d in release["dataset"] if d["versi"]]
+        return [d for d in release["dataset"] if d["versi"] and d["dataset"] not in _OF_RUNS]
 
     def snapshot_contents(self, tables: Collection[str] | None = None) -> Contents:
         """Tables of the newest snapshot, by partition."""
@@ -273,6 +273,9 @@ def table_contents(con: duckdb.DuckDBPyConnection, table: str, column: str | Non
     rows = con.execute(f"SELECT {key}, count(*), {_hash('t')} FROM {table} AS t GROUP BY 1").fetchall()
     return {part: (count, digest) for part, count, digest in rows}
 
+
+_OF_RUNS = frozenset({"kualitas_data_instansi"})
+"""Open data about when and how often the job ran, which is what a kill changes."""
 
 # What ops and quarantine say of the present state, without run ids and times.
 _OUTCOMES = {

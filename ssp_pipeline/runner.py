@@ -220,7 +220,7 @@ class Runner:
     def _progress_bar(self, total: int) -> Progress:
         return Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[what]}"), console=self.console, transient=True,
+            TextColumn("{task.fields[what]}"), console=self.console, transient=True, disable=self.console.quiet,
         )  # fmt: skip
 
 

@@ -192,6 +192,14 @@ def test_a_new_column_is_added_and_a_removed_one_keeps_its_values(
     assert lake.shapes()[TABLE].comments["satuan"] == "untuk pengujian [kg]"
 
 
+def test_what_is_known_of_tables_stays_what_the_catalogue_says(lake: Lake, contract: Contract, tmp_path: Path) -> None:
+    assert TABLE not in lake.shapes()
+    lake.ensure_source(contract)
+    assert lake.shapes() == lake.shapes(fresh=True)
+    lake.ensure_source(changed(tmp_path, column("satuan", satuan="kg"), column("waktu", "timestamp")))
+    assert lake.shapes() == lake.shapes(fresh=True)
+
+
 def test_a_change_of_type_or_partition_is_refused_with_what_to_do(
     lake: Lake, contract: Contract, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ from connectors.durable import make_dirs
 from warehouse import ops
 from warehouse.duck import LAKE, LakeConfig, attach, ident, literal
 from warehouse.lock import LakeBusy, WriterLock
-from warehouse.transaction import Transaction
+from warehouse.transaction import Shape, Shapes, Transaction, plain_type
 
 T = TypeVar("T")
 
@@ -56,16 +55,6 @@ class LakeWriteError(RuntimeError):
     """The lake could not be written, for example because the disk is full; the version before stays."""
 
 
-@dataclass
-class Shape:
-    """What a table looks like in the catalogue: its columns (name → SQL type), comments and partition column."""
-
-    columns: dict[str, str] = field(default_factory=dict)
-    comments: dict[str, str] = field(default_factory=dict)
-    comment: str = ""
-    partition: str | None = None
-
-
 class Lake:
     """A door to the lake. Reads need no lock; writes take the writer's lock, one process at a time."""
 
@@ -75,7 +64,7 @@ class Lake:
         self._con: duckdb.DuckDBPyConnection | None = None
         self._mutex = threading.RLock()
         self._lock = WriterLock(config.lock_path, lock_timeout)
-        self._shapes: dict[str, Shape] | None = None
+        self._shapes: Shapes | None = None
 
     @property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -171,10 +160,20 @@ class Lake:
         except BaseException:
             self._rollback(con)
             raise
-        if tx.reshaped:
-            self._shapes = None
+        self._note(tx)
         crashpoint("lake.after_commit")
         return result
+
+    def _note(self, tx: Transaction) -> None:
+        """Bring what is known of the tables up to what a transaction made of them."""
+        shapes, self._shapes = self._shapes, None
+        if shapes is not None:
+            try:
+                for change in tx.reshaped:
+                    change(shapes)
+            except KeyError:
+                return  # a table that was made by another process: all is asked for anew when it is needed
+            self._shapes = shapes
 
     def _rollback(self, con: duckdb.DuckDBPyConnection) -> None:
         try:
@@ -204,11 +203,11 @@ class Lake:
         """Number of the newest lake snapshot."""
         return int(self.query(f"SELECT id FROM {LAKE}.current_snapshot()")["id"][0])
 
-    def shapes(self, *, fresh: bool = False) -> dict[str, Shape]:
-        """Every table of the lake. Kept until this process changes one; `fresh` also sees what others changed."""
+    def shapes(self, *, fresh: bool = False) -> Shapes:
+        """Every table of the lake. Kept up to this process's own changes; `fresh` also sees what others changed."""
         if self._shapes is not None and not fresh:
             return self._shapes
-        found: dict[str, Shape] = {}
+        found: Shapes = {}
         for table, comment in self.query(
             "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables() WHERE database_name = ?", [LAKE]
         ).iter_rows():
@@ -330,11 +329,6 @@ JOIN __ducklake_metadata_{LAKE}.ducklake_table t ON t.table_id = p.table_id AND 
 JOIN __ducklake_metadata_{LAKE}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 WHERE i.end_snapshot IS NULL
 """
-
-
-def plain_type(sql: str) -> str:
-    """A type as contracts write it; DuckDB's own name of TIMESTAMPTZ is longer."""
-    return sql.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
 
 
 def _noted(description: str, unit: str | None) -> str:

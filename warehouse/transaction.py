@@ -6,7 +6,8 @@ given up (`lake.py`).
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,24 @@ from warehouse.duck import LakeConfig, arrow, ident, literal, qualified
 _CLOCK_SLACK_NS = 1_000_000_000
 
 
+@dataclass
+class Shape:
+    """What a table looks like in the catalogue: its columns (name → SQL type), comments and partition column."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+    comment: str = ""
+    partition: str | None = None
+
+
+Shapes = dict[str, Shape]
+
+
+def plain_type(sql: str) -> str:
+    """A type as contracts write it; DuckDB's own name of TIMESTAMPTZ is longer."""
+    return sql.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
+
+
 class Transaction:
     """New Parquet files of the tables it wrote are made durable before COMMIT: DuckLake fsyncs only its catalogue."""
 
@@ -29,7 +48,8 @@ class Transaction:
         # file too many that is fsynced costs nothing.
         self._since = time.time_ns() - _CLOCK_SLACK_NS
         self._written: dict[str, None] = {}
-        self.reshaped = False
+        self.reshaped: list[Callable[[Shapes], None]] = []
+        """What this transaction changed of tables, to be noted when it is committed."""
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
         """Insert a frame by column name."""
@@ -76,13 +96,20 @@ class Transaction:
             name = ident(partition)
             by = f"year({name}), month({name})" if columns[partition] == "DATE" else name
             self.con.execute(f"ALTER TABLE {qualified(table)} SET PARTITIONED BY ({by})")
-        self.reshaped = True
+
+        def note(shapes: Shapes) -> None:
+            types = {name: plain_type(sql) for name, sql in columns.items()}
+            shapes[table] = Shape(types, dict.fromkeys(types, ""), partition=partition)
+
+        self.reshaped.append(note)
 
     def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
         """Add columns; rows that are there get NULL in them."""
         for name, sql in columns.items():
             self.con.execute(f"ALTER TABLE {qualified(table)} ADD COLUMN {ident(name)} {sql}")
-        self.reshaped = True
+        self.reshaped.append(
+            lambda shapes: shapes[table].columns.update({n: plain_type(sql) for n, sql in columns.items()})
+        )
 
     def comment(self, table: str, text: str | None, columns: Mapping[str, str]) -> None:
         """Set the comment of a table (unless None) and of the given columns."""
@@ -90,7 +117,13 @@ class Transaction:
             self.con.execute(f"COMMENT ON TABLE {qualified(table)} IS {literal(text)}")
         for name, note in columns.items():
             self.con.execute(f"COMMENT ON COLUMN {qualified(table)}.{ident(name)} IS {literal(note)}")
-        self.reshaped = True
+
+        def keep(shapes: Shapes) -> None:
+            shape = shapes[table]
+            shape.comment = shape.comment if text is None else text
+            shape.comments.update(columns)
+
+        self.reshaped.append(keep)
 
     def sync(self) -> None:
         """fsync every file that this transaction wrote, and every folder that got a new entry by it."""

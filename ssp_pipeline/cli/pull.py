@@ -37,9 +37,13 @@ def run(
 
     Exit code 3 when some partitions were not accepted; their old versions stay.
     """
+    import sys
     from dataclasses import replace as changed
     from pathlib import Path
 
+    # DuckDB imports pandas for the first parameter of a statement, only to see whether it is a value of pandas'. It
+    # takes a quarter of a second, and nothing in this process has such values.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 

@@ -59,6 +59,22 @@ def prices(tiny: TinyLake, version: int | None = None) -> list[tuple[int, ...]]:
     return tiny.lake.query(sql).rows()
 
 
+def test_a_damaged_file_keeps_its_own_partition_from_being_merged_and_no_other(tiny: TinyLake) -> None:
+    for number in range(10):
+        day = DAYS[0] + timedelta(days=number)
+        tiny.put(tiny.harga, [day], number)
+        tiny.put(tiny.stok, [day], number, rows=1)
+    listed = "SELECT data_file FROM ducklake_list_files('lake', ?, schema => 'source')"
+    held = tiny.lake.query(listed, [tiny.harga.table])["data_file"].to_list()
+    Path(held[3]).write_bytes(b"rusak")
+    done = care(tiny)
+    assert done.damaged == 1
+    assert done.merged >= 10
+    assert tiny.lake.query(listed, [tiny.stok.table]).height == 1
+    assert sorted(tiny.lake.query(listed, [tiny.harga.table])["data_file"]) == sorted(held)
+    assert Path(held[3]).read_bytes() == b"rusak", "what is left of it stays for whoever looks"
+
+
 def test_hundreds_of_small_files_become_few_and_every_row_stays(tiny: TinyLake) -> None:
     history(tiny, 40)
     before, rows = len(files(tiny)), contents(tiny)

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 
 from connectors.crashpoint import crashpoint
@@ -25,6 +26,7 @@ from warehouse import snapshot
 from warehouse.duck import LAKE, ident, qualified
 from warehouse.lake import Lake, Shape
 from warehouse.transaction import Transaction
+from warehouse.verify_files import unreadable
 
 ORPHAN_AGE = timedelta(days=1)
 """Files that no version of the lake names are removed only after this time, never at once."""
@@ -40,10 +42,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Report:
-    """What was done, as counts: files merged into fewer, versions of the lake expired and kept by a pin, files of
-    merged and expired versions removed, orphans removed, analysts' snapshots pruned."""
+    """What was done, as counts: files merged into fewer, crowded partitions left as they are because a file of theirs
+    cannot be read, versions of the lake expired and kept by a pin, files of merged and expired versions removed,
+    orphans removed, analysts' snapshots pruned."""
 
     merged: int
+    damaged: int
     expired: int
     pinned: int
     cleaned: int
@@ -110,7 +114,7 @@ def maintain(
     with lake.writer_lock():
         pruned = snapshot.prune(lake, snapshots, keep=keep_snapshots, keep_days=keep_snapshot_days)
         kept = {snapshot.manifest(v)["lake"] for v in snapshot.versions(snapshots)} | set(pins(lake).values())
-        merged = _merge(lake)
+        merged, damaged = _merge(lake)
         crashpoint("maintain.merged")
         old = lake.query(
             f"SELECT snapshot_id FROM {LAKE}.snapshots() WHERE snapshot_time < ? "
@@ -124,7 +128,7 @@ def maintain(
         cleaned = _remove(lake, "ducklake_cleanup_old_files", now - orphan_age)
         crashpoint("maintain.cleaned")
         orphans = _remove(lake, "ducklake_delete_orphaned_files", now - orphan_age)
-    return Report(merged, len(expired), len(kept), cleaned, orphans, len(pruned))
+    return Report(merged, damaged, len(expired), len(kept), cleaned, orphans, len(pruned))
 
 
 _CROWDED = f"""
@@ -147,14 +151,21 @@ ORDER BY ALL
 """
 
 
-def _merge(lake: Lake) -> int:
-    """Write the crowded partitions anew, each in one transaction. Gives the number of files that they had."""
-    files = 0
+def _merge(lake: Lake) -> tuple[int, int]:
+    """Write the crowded partitions anew, each in one transaction. Gives the number of files that they had, and of
+    partitions that are left because they hold a damaged file, which verification names and a replay replaces."""
+    files = damaged = 0
     for table, values, count in lake.query(_CROWDED).iter_rows():
         where, params = _condition(lake.shapes()[table], values)
-        lake.transaction(partial(_rewrite, table, where, params), message=f"pemeliharaan: {table} dirapatkan")
-        files += int(count)
-    return files
+        try:
+            lake.transaction(partial(_rewrite, table, where, params), message=f"pemeliharaan: {table} dirapatkan")
+        except duckdb.Error:
+            if not unreadable(lake, table):
+                raise
+            damaged += 1
+        else:
+            files += int(count)
+    return files, damaged
 
 
 def _condition(shape: Shape, values: Sequence[str] | None) -> tuple[str, list[str]]:

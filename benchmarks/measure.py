@@ -47,6 +47,11 @@ def _resident(pid: int) -> int:
         return 0
 
 
+def memory_of(root: int) -> float:
+    """Mebibytes that a process and its children hold now, as the sum of their resident sizes."""
+    return round(sum(_resident(pid) for pid in _tree(root)) / 1024**2, 1)
+
+
 def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: float = 900) -> Figures:
     """Run a command to its end and measure it. Its standard output is kept."""
     started = time.monotonic()

@@ -123,12 +123,18 @@ def arrow(table: Table, ids: Ids | range, names: Sequence[str]) -> pa.Table:
     taken: dict[str, pa.Array] = {}
     for name in names:
         if name == ID:
-            taken[name] = pa.array(np.asarray(ids, dtype=np.int64) + 1)
+            taken[name] = _arrow_numbers(np.asarray(ids, dtype=np.int64) + 1)
             continue
         column = table.columns[name]
-        codes = (column.codes[ids.start : ids.stop] if isinstance(ids, range) else column.codes[ids]).astype(np.int64)
-        taken[name] = column.values.take(pa.array(codes, mask=codes == column.null_code))
+        codes = column.codes[ids.start : ids.stop] if isinstance(ids, range) else column.codes[ids]
+        values = pa.concat_arrays([column.values, pa.nulls(1, column.values.type)])
+        taken[name] = values.take(_arrow_numbers(codes.astype(np.int64)))
     return pa.table(taken)
+
+
+def _arrow_numbers(numbers: Ids) -> pa.Array:
+    """The numbers as they lie in memory; `pa.array` would import pandas to look whether they are its own."""
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
 
 
 def field_type(table: Table, name: str) -> str:

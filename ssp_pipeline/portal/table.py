@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,10 @@ class Column:
     def __init__(self, described: Described, data: pa.ChunkedArray):
         self.name, self.type, self.sql = described.nama, described.tipe, described.sql
         encoded = pc.dictionary_encode(data.combine_chunks())
-        order = pc.sort_indices(encoded.dictionary).to_numpy()
-        self.values: pa.Array = encoded.dictionary.take(pa.array(order))
+        order = pc.sort_indices(encoded.dictionary)
+        self.values: pa.Array = encoded.dictionary.take(order)
         rank = np.empty(len(order), dtype=_smallest(len(order)))
-        rank[order] = np.arange(len(order), dtype=rank.dtype)
+        rank[order.to_numpy()] = np.arange(len(order), dtype=rank.dtype)
         found: npt.NDArray[Any] = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
         self.codes: Codes = rank[found] if len(rank) else np.zeros(len(data), dtype=rank.dtype)
         if data.null_count:
@@ -161,7 +162,10 @@ def load(root: Path, version: Version) -> Table:
     parts = [pq.read_table(root / part.path, columns=names) for part in version.bagian]
     whole = pa.concat_tables(parts) if parts else pa.table({n: pa.array([], pa.string()) for n in names})
     columns = [Column(described, whole.column(described.nama)) for described in version.kolom]
-    return Table(version.dataset, version.versi, columns, whole.num_rows)
+    table = Table(version.dataset, version.versi, columns, whole.num_rows)
+    del whole, parts
+    pa.default_memory_pool().release_unused()
+    return table
 
 
 def _smallest(count: int) -> Any:
@@ -170,7 +174,14 @@ def _smallest(count: int) -> Any:
 
 
 def _json_texts(values: pa.Array) -> list[bytes]:
+    """The JSON text of each value, in order."""
+    if not len(values):
+        return []
     if pa.types.is_decimal(values.type):
         # Exact: a detour by float would give 0.30000000000000004.
         return [text.encode() for text in pc.cast(values, pa.string()).to_pylist()]
-    return [orjson.dumps(value) for value in values.to_pylist()]
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return [encode_basestring(text).encode() for text in values.to_pylist()]
+    # Texts of numbers, dates and truth values hold no comma. One by one, orjson would leave a hole of some kilobytes
+    # in memory for each of them.
+    return orjson.dumps(values.to_pylist())[1:-1].split(b",")

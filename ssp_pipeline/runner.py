@@ -6,8 +6,10 @@ Belongs here: `ssp run`'s way through Dagster. Does not belong here: what an ass
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -108,6 +110,8 @@ class Runner:
         self._bar: Progress | None = None
         self._task: Any = None
         self._began = 0.0
+        self._waiting = 0
+        self._docs: Future[Path | None] | None = None
 
     def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
         """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days.
@@ -121,7 +125,12 @@ class Runner:
         )  # fmt: skip
         by_table = {a.key.path[-1]: a for a in sources}
         result = RunResult([])
-        with open_instance(self.settings) as instance, self._progress_bar(len(contracts)) as bar:
+        self._waiting = len(contracts)
+        with (
+            open_instance(self.settings) as instance,
+            self._progress_bar(len(contracts)) as bar,
+            ThreadPoolExecutor(1, "docs") as self._pool,
+        ):
             self._bar = bar
             self._task = bar.add_task("menarik", total=len(contracts), what="")
             for group, tags, key in self._groups(contracts, window):
@@ -142,7 +151,8 @@ class Runner:
                 self._materialize_models(assets, instance, result)
             if contracts:
                 bar.update(self._task, what="dokumen pemeriksaan")
-                self.workspace.checker.build_docs()
+                docs = self._docs or self._pool.submit(self.workspace.checker.build_docs)
+                docs.result()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
         result.models = self._built
         result.open_data = [o for o in self._published if o.dataset != RELEASE]
@@ -203,6 +213,10 @@ class Runner:
         self._began = now
         if self._bar:
             self._bar.advance(self._task)
+        self._waiting -= 1
+        if not self._waiting:
+            # All is checked: the pages about it are made while the rest goes on.
+            self._docs = self._pool.submit(self.workspace.checker.build_docs)
 
     def _note_errors(self, group: Sequence[Contract], run: Any) -> None:
         for event in run.get_step_failure_events():

@@ -1,5 +1,7 @@
 """The portal in a real browser: everyone can read every kind of page, at every width, with and without scripts."""
 
+import base64
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -8,9 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ssp_pipeline.portal.site import SiteOptions
+from ssp_pipeline.portal.site.dataset import withdrawn_page
+from ssp_pipeline.portal.site.engine import Setting
 from tests.support.browser import WIDTHS, opened, overflow, violations
-from tests.support.portal import Served
-from warehouse.opendata.manifest import read_version
+from tests.support.portal import Served, running
+from warehouse.opendata.manifest import Withdrawn, current, read_release, read_version
 
 pytest_plugins = ["tests.support.browser_fixtures", "tests.support.portal_fixtures"]
 
@@ -39,15 +44,28 @@ PAGES = {
 """One of every kind."""
 DARK = ("beranda", "daftar", "dataset-garis", "sql", "lapor")
 SHOWN = {
-    "beranda": ("/", 1024, 900, None),
+    "beranda": ("/", 1024, 800, None),
     "beranda-ponsel": ("/", 375, 760, None),
     "daftar": ("/dataset/", 1024, 800, None),
-    "dataset": ("/dataset/harga_uji/", 1024, 900, None),
-    "dataset-ponsel": ("/dataset/harga_uji/", 375, 760, "#grafik"),
-    "grafik": ("/dataset/harga_uji/", 1024, 900, "#grafik"),
-    "sql": (PAGES["sql"], 1024, 900, None),
+    "dataset": ("/dataset/{garis}/", 1024, 800, None),
+    "dataset-ponsel": ("/dataset/{peta}/", 375, 760, "#grafik"),
+    "grafik": ("/dataset/{garis}/", 1024, 720, "#grafik"),
+    "peta": ("/dataset/{peta}/", 1920, 1080, "#grafik"),
+    "pratinjau": ("/dataset/{garis}/", 1024, 800, "#pratinjau"),
+    "sql": ("/sql/#SELECT%20*%20FROM%20{garis}%20LIMIT%205", 1024, 800, None),
 }
-"""Pages of the manual: address, width, height, place to begin at."""
+"""Pages of the manual: address, with a dataset by the kind of its chart, width, height, and the place to begin at."""
+PUBLIC_FOLDER = "SSP_GAMBAR"
+"""Names the public folder whose pages become the pictures in docs/gambar; without it pictures of a small release are
+made and thrown away."""
+_TO_WEBP = """async (png) => {
+  const picture = new Image();
+  picture.src = "data:image/png;base64," + png;
+  await picture.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +174,40 @@ def test_the_list_is_narrowed_in_place_and_by_plain_links(browser: Browser, serv
         expect(page.locator("#daftar > *")).to_have_count(1)
 
 
-def test_a_report_is_taken_and_a_faulty_one_comes_back(browser: Browser, served: Served) -> None:
-    with opened(browser, java_script_enabled=False) as page:
-        page.goto(served.url + "/lapor/")
-        page.get_by_label("Dataset").select_option("harga_uji")
+def test_a_report_is_taken_and_a_faulty_one_comes_back_with_what_was_written(browser: Browser, served: Served) -> None:
+    with opened(browser) as page:
+        page.goto(served.url + "/lapor/?dataset=harga_uji")
+        expect(page.get_by_label("Dataset")).to_have_value("harga_uji")
         page.get_by_label("Apa masalahnya?").fill("Harga cabai di Medan tanggal 20 November tampak janggal.")
         page.get_by_role("button", name="Kirim laporan").click()
         expect(page.get_by_role("status")).to_contain_text("Laporan diterima dengan nomor")
+        assert violations(page) == []
+    with opened(browser, refused=400) as page:
+        page.goto(served.url + "/lapor/")
+        page.get_by_label("Surel").fill("bukan-surel")
+        page.get_by_label("Apa masalahnya?").fill("Harga cabai tampak janggal sekali.")
+        page.locator(".formulir").evaluate("form => { form.noValidate = true; }")
+        page.get_by_role("button", name="Kirim laporan").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_label("Apa masalahnya?")).to_have_value("Harga cabai tampak janggal sekali.")
+        assert violations(page) == []
+
+
+def test_the_page_of_a_withdrawn_version_and_a_missing_one_are_without_fault(browser: Browser, served: Served) -> None:
+    told = Withdrawn(
+        dataset="harga_uji", versi=9, judul="Harga", terbit=read_version(served.root, "harga_uji", 1).terbit,
+        ditarik=read_version(served.root, "harga_uji", 2).terbit, alasan="Satuan keliru.",
+    )  # fmt: skip
+    text = withdrawn_page(Setting(SiteOptions(served.url), "id", "Sumatera Utara"), told)
+    with opened(browser) as page:
+        page.route("**/v9/", lambda route: route.fulfill(body=text, content_type="text/html"))
+        page.goto(served.url + "/dataset/harga_uji/v9/")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Versi 9 telah ditarik")
+        assert violations(page) == []
+    with opened(browser, refused=404) as page:
+        page.goto(served.url + "/dataset/tidak_ada/")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Halaman tidak ditemukan")
+        assert violations(page) == []
 
 
 def test_the_first_key_leads_past_the_menu_and_focus_is_seen(browser: Browser, served: Served) -> None:
@@ -196,16 +241,32 @@ def test_the_first_view_is_light_and_nothing_moves(browser: Browser, served: Ser
 
 
 def test_pages_of_the_manual_can_be_pictured(browser: Browser, served: Served, tmp_path: Path) -> None:
-    folder = Path("docs/gambar") if os.environ.get("SSP_GAMBAR") else tmp_path
+    root = os.environ.get(PUBLIC_FOLDER)
+    folder = Path("docs/gambar") if root else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (path, width, height, place) in SHOWN.items():
-        with opened(browser, viewport={"width": width, "height": height}, reduced_motion="reduce") as page:
-            page.goto(served.url + path, wait_until="networkidle")
-            if place:
-                page.locator(place).evaluate("e => e.scrollIntoView()")
-                page.wait_for_load_state("networkidle")
-            picture = page.screenshot(path=folder / f"portal-{name}.png")
-            assert len(picture) > 5_000
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(running(Path(root))) if root else served
+        blank = stack.enter_context(opened(browser))
+        number = current(shown.root)
+        assert number is not None
+        listed = [(d.dataset, d.versi) for d in read_release(shown.root, number).dataset if d.versi is not None]
+        versions = [read_version(shown.root, name, version) for name, version in reversed(listed)]
+        kinds = {v.grafik["jenis"]: v.dataset for v in versions if v.grafik}
+        for name, (path, width, height, place) in SHOWN.items():
+            viewport = {"width": width, "height": height}
+            with opened(browser, viewport=viewport, reduced_motion="reduce") as page:
+                page.goto(shown.url + path.format(**kinds))
+                if place:
+                    page.locator(place).evaluate("e => e.scrollIntoView()")
+                if "/sql/" in path:
+                    expect(page.locator("#hasil table")).to_be_visible()
+                if place == "#grafik":
+                    expect(page.locator(".grafik img")).to_have_js_property("complete", True)
+                png = base64.b64encode(page.screenshot(animations="disabled")).decode()
+            picture = base64.b64decode(blank.evaluate(_TO_WEBP, png))
+            assert picture[8:12] == b"WEBP"
+            assert 5_000 < len(picture) < 150_000
+            (folder / f"portal-{name}.webp").write_bytes(picture)
 
 
 def _received(request: object) -> int:

@@ -90,6 +90,10 @@ def test_a_line_shows_at_most_as_many_groups_as_can_be_told_apart(root: Path, ti
     grouped = {"jenis": "garis", "kelompok": "kode_kabupaten_kota"}
     _, chart = drawn(root, "harga_uji", tiles, grafik=grouped)
     assert len({r[1] for r in chart.answer.rows}) <= MOST_LINES
+    many = {"jenis": "garis", "nilai": "bujur", "kelompok": "kode_kamera"}
+    _, chart = drawn(root, "kamera_uji", tiles, grafik=many, kolom_periode="diperiksa")
+    assert len({r[1] for r in chart.answer.rows}) == MOST_LINES
+    assert f"{MOST_LINES} dari 24 kelompok" in chart.caption
 
 
 def test_rates_are_averaged_and_amounts_added_and_the_caption_says_so(root: Path, tiles: dict[str, Tile]) -> None:
@@ -113,6 +117,13 @@ def test_each_region_of_the_province_has_one_tile_and_no_two_share_a_place(tiles
     assert len(tiles) == 33
     assert len({(t.kolom, t.baris) for t in tiles.values()}) == len(tiles)
     assert len({t.singkat for t in tiles.values()}) == len(tiles)
+
+
+def test_changes_in_both_directions_have_colours_on_both_sides_of_zero(tiles: dict[str, Tile]) -> None:
+    records = [{"kelompok": code, "nilai": float(n - 16)} for n, code in enumerate(tiles)]
+    spec = marks.tile_map(records, "%", "", words("id"), tiles)["lebar"]
+    fill = spec["layer"][0]["encoding"]["color"]["scale"]["range"]
+    assert fill == [*marks.FALLING, marks.LEVEL, *marks.RISING]
 
 
 def test_another_province_brings_its_layout_as_a_file_and_without_one_gets_bars(root: Path, tmp_path: Path) -> None:
@@ -154,6 +165,10 @@ def colours() -> Iterator[tuple[str, str, float]]:
         yield DARK[text], night, 4.5
     for n, ground in enumerate(marks.CLASSES):
         yield (marks.ON_DARK if n >= 3 else marks.ON_LIGHT), ground, 4.5
+    for ground in (marks.FALLING[0], marks.RISING[1]):
+        yield marks.ON_DARK, ground, 4.5
+    for ground in (marks.FALLING[1], marks.LEVEL, marks.RISING[0]):
+        yield marks.ON_LIGHT, ground, 4.5
     yield marks.ON_LIGHT, DARK[marks.NO_DATA], 4.5
 
 

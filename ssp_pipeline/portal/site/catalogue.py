@@ -51,8 +51,18 @@ class FacetGroup:
 
 def entry(version: Version, release: Release) -> Entry:
     """A version as lists of the release show it."""
-    agency = next((a.nama for a in release.instansi if a.kode == version.instansi), version.produsen)
-    return Entry(version, agency, freshness(version.jatuh_tempo, release.terbit.astimezone(WIB).date()))
+    return Entry(
+        version, agency_label(release, version), freshness(version.jatuh_tempo, release.terbit.astimezone(WIB).date())
+    )
+
+
+def agency_label(release: Release, version: Version) -> str:
+    """The agency of a version as lists name it: the institution, with the system's name where it has several."""
+    line = next((a for a in release.instansi if a.kode == version.instansi), None)
+    if line is None:
+        return version.produsen
+    alike = [a for a in release.instansi if a.instansi == line.instansi]
+    return line.instansi if len(alike) == 1 else f"{line.instansi}: {line.nama}"
 
 
 def entries(root: Path, release: Release) -> list[Entry]:

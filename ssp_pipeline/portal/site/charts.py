@@ -2,8 +2,9 @@
 
 Does not belong here: how it looks (`marks.py`), drawing (`draw.py`).
 
-Several rows that fall on one point are added up, or averaged when their unit is a rate (`Rp/kg`, `%`); the caption says
-which. A sum with a missing term is missing: what a suppressed cell leaves of it would be taken for the whole.
+Several rows that fall on one point are added up, or averaged when their unit is a rate (`Rp/kg`, `%`, `Rp per satuan`);
+the caption says which. A sum with a missing term is missing: what a suppressed cell leaves of it would be taken for the
+whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def chart_of(version: Version, rows: Rows, tiles: Mapping[str, Tile], words: Wor
         specs=specs,
         answer=answer,
         title=wanted["judul"],
-        caption=_caption(version, words),
+        caption=_caption(version, _of_groups(version, rows, words) if kind == "garis" else "", words),
         summary=_when(newest, words) if kind == "garis" else _ends(figures, len(everything) - len(records), words),
         figures=figures,
         script={
@@ -102,15 +103,15 @@ def chart_of(version: Version, rows: Rows, tiles: Mapping[str, Tile], words: Wor
 
 
 def _line_sql(version: Version, rows: Rows) -> str:
-    """Points of the newest periods, of the groups with the most rows."""
+    """Points of the newest periods, of the groups with the most values."""
     chart, table, period = version.grafik or {}, ident(version.dataset), ident(version.kolom_periode or "")
     shown = _where(chart)
     group = chart.get("kelompok")
     terms = [*shown, f"{period} IN (SELECT DISTINCT {period} FROM {table} ORDER BY 1 DESC LIMIT {MOST_PERIODS})"]
     if group:
-        name = ident(group)
+        name, value = ident(group), ident(chart["nilai"])
         most = rows.ask(
-            f"SELECT {name} FROM {table}{_clause(shown)} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST_LINES}"
+            f"SELECT {name} FROM {table}{_clause(shown)} GROUP BY 1 ORDER BY count({value}) DESC, 1 LIMIT {MOST_LINES}"
         )
         terms.append(f"{name} IN ({', '.join(literal(value) for (value,) in most.rows) or 'NULL'})")
     what = f"{period} AS waktu, {ident(group) + ' AS kelompok, ' if group else ''}{_value(version)} AS nilai"
@@ -171,8 +172,8 @@ def _unit(version: Version) -> str:
 
 def _aggregate(version: Version) -> str:
     """`sum` or `avg`, also where each point is one row: queries then have one form."""
-    unit = _unit(version)
-    return "avg" if "/" in unit or "%" in unit or "persen" in unit.lower() else "sum"
+    unit = f" {_unit(version).lower()} "
+    return "avg" if any(mark in unit for mark in ("/", "%", " persen ", " per ")) else "sum"
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,12 +187,26 @@ def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _caption(version: Version, words: Words) -> str:
+def _of_groups(version: Version, rows: Rows, words: Words) -> str:
+    """How many groups there are, where lines show only some of them."""
+    chart = version.grafik or {}
+    group = chart.get("kelompok")
+    if not group:
+        return ""
+    count = f"SELECT count(DISTINCT {ident(group)}) FROM {ident(version.dataset)}{_clause(_where(chart))}"
+    ((groups,),) = rows.ask(count).rows
+    if groups <= MOST_LINES:
+        return ""
+    told = words.gettext("{jumlah} dari {semua} kelompok")
+    return told.format(jumlah=MOST_LINES, semua=words.number(groups))
+
+
+def _caption(version: Version, groups: str, words: Words) -> str:
     """How the points were made, unit, choice and source, in one line."""
     way = words.gettext("Rata-rata") if _aggregate(version) == "avg" else words.gettext("Jumlah")
     chosen = [str(v) for v in ((version.grafik or {}).get("saring") or {}).values()]
     source = words.gettext("Sumber: {nama}").format(nama=version.produsen)
-    return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, source) if part)
+    return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, groups, source) if part)
 
 
 def _ends(figures: Sequence[Figure], missing: int, words: Words) -> str:

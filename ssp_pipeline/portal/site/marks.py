@@ -21,6 +21,8 @@ INK, QUIET, GRID = "#17232b", "#4b5b66", "#d5dde2"
 LINES = ("#0069a8", "#b3470a", "#00785a", "#a0428a", "#6f5b00", "#4a4a9c")
 BAR = "#0e6a80"
 CLASSES = ("#dcedf2", "#a9d2dd", "#6bb0c1", "#2a7a90", "#0b5568")
+FALLING, LEVEL, RISING = ("#1b5e8c", "#9cc4dd"), "#f1ead9", ("#f2b98a", "#a8480f")
+"""Classes of values on both sides of zero, from the lowest up."""
 NO_DATA = "#e9edef"
 MARKED = "#b00020"
 ON_LIGHT, ON_DARK = "#10222a", "#fdffff"
@@ -35,6 +37,7 @@ DARK = {
 }
 _FIT = {"autosize": {"type": "fit-x", "contains": "padding"}}
 """Axes and legends are within the width."""
+_SCALES = ((1_000_000_000, "miliar"), (1_000_000, "juta"), (1, ""))
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _LOCALE = {
     "number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["Rp", ""]},
@@ -109,7 +112,7 @@ def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bo
         legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "symbolType": "stroke"}
         encoding = {
             "x": {**x, "axis": axis},
-            "y": _value_axis(unit, words, zero=False),
+            "y": _value_axis(records, unit, words),
             "color": {**color, "legend": legend} if grouped else color,
             "tooltip": tooltip,
         }
@@ -146,7 +149,7 @@ def bars(records: Records, unit: str, origin: str, words: Words) -> Specs:
             "x": {"field": "nilai", "type": "quantitative", "axis": None, "scale": {"domain": reach, "nice": False}},
             "tooltip": tooltip,
         }
-        figure = {"field": "nilai", "type": "quantitative", "format": ",.4~r" if _small(records) else ",.0f"}
+        figure = {"field": "nilai", "type": "quantitative", "format": ",.2~f" if _small(records) else ",.0f"}
         layers = [
             {"mark": {"type": "bar", "color": BAR, "height": {"band": 0.7}}, "encoding": shared},
             {
@@ -163,7 +166,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
     values = {r["kelompok"]: r["nilai"] for r in records}
     bounds = _bounds(sorted(values[k] for k in tiles if k in values))
     labels = [f"{words.number(round(low, 2))}–{words.number(round(high, 2))}" for low, high in bounds]
-    colours = CLASSES if len(bounds) == len(CLASSES) else CLASSES[-len(bounds) :]
+    colours = _colours(bounds)
     none = words.gettext("tidak ada data")
     rows = []
     for code, tile in tiles.items():
@@ -172,7 +175,7 @@ def tile_map(records: Records, unit: str, origin: str, words: Words, tiles: Mapp
         if value is not None:
             at = next(n for n, (_, high) in enumerate(bounds) if value <= high or n == len(bounds) - 1)
             label, paper = labels[at], colours[at]
-        on = ON_DARK if paper in CLASSES[3:] else ON_LIGHT
+        on = ON_DARK if paper in (*CLASSES[3:], FALLING[0], RISING[1]) else ON_LIGHT
         rows.append({**tile._asdict(), "kelompok": code, "nilai": value, "kelas": label, "huruf": on})
     classes, present = [*labels, none], {r["kelas"] for r in rows}
     place = {
@@ -215,16 +218,26 @@ def _bounds(values: Sequence[float]) -> list[tuple[float, float]]:
     return bounds
 
 
-def _value_axis(unit: str, words: Words, *, zero: bool) -> dict[str, Any]:
-    title = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -10, "titleX": 0}
-    axis = {"tickCount": 5, **title, "domain": False, "ticks": False}
-    return {
-        "field": "nilai",
-        "type": "quantitative",
-        "title": unit or None,
-        "scale": {"zero": zero, "nice": True},
-        "axis": axis,
-    }
+def _colours(bounds: Sequence[tuple[float, float]]) -> list[str]:
+    """A colour for each class: from light to dark, or away from zero where values lie on both sides of it."""
+    if not bounds[0][0] < 0 < bounds[-1][1]:
+        return list(CLASSES[-len(bounds) :])
+    falling = [FALLING[min(n, 1)] for n, (_, high) in enumerate(bounds) if high < 0]
+    rising = [RISING[max(0, n + 2 - len(bounds))] for n, (low, _) in enumerate(bounds) if low > 0]
+    return [*falling, *[LEVEL] * (len(bounds) - len(falling) - len(rising)), *rising]
+
+
+def _value_axis(records: Records, unit: str, words: Words) -> dict[str, Any]:
+    """The upright axis of values; large ones are counted in millions or billions, which its title says."""
+    most = max((abs(r["nilai"]) for r in records if r["nilai"] is not None), default=0)
+    divisor, scale = next((d, name) for d, name in _SCALES if most >= d or d == 1)
+    title = f"{words.gettext(scale)} {unit}".strip() if scale else unit
+    axis: dict[str, Any] = {"tickCount": 5, "domain": False, "ticks": False}
+    axis |= {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -10, "titleX": 0}
+    if scale:
+        axis["labelExpr"] = f"format(datum.value / {divisor}, ',~g')"
+    shape = {"zero": False, "nice": True}
+    return {"field": "nilai", "type": "quantitative", "title": title or None, "scale": shape, "axis": axis}
 
 
 def _value_tip(unit: str, words: Words) -> dict[str, Any]:
@@ -232,7 +245,7 @@ def _value_tip(unit: str, words: Words) -> dict[str, Any]:
 
 
 def _small(records: Records) -> bool:
-    return bool(max(abs(r["nilai"]) for r in records) < 100)
+    return bool(max(abs(r["nilai"]) for r in records) < 1000)
 
 
 def _framed(
@@ -241,7 +254,8 @@ def _framed(
     """The specification with its rows, size and look, and the mark of rows that no agency gave inside the picture."""
     config: dict[str, Any] = {
         "background": "transparent",
-        "font": "system-ui, Liberation Sans, sans-serif",
+        "font": "Liberation Sans, Arial, Helvetica, sans-serif",
+        "padding": 8,
         "view": {"stroke": None},
         "axis": {
             "labelFontSize": 12,
@@ -259,7 +273,7 @@ def _framed(
             "titleFontWeight": "normal",
             "labelColor": INK,
             "titleColor": QUIET,
-            "labelLimit": 220,
+            "labelLimit": 280,
             "columnPadding": 20,
             "symbolStrokeWidth": 3,
         },

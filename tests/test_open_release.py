@@ -164,8 +164,9 @@ def test_what_the_manifest_says_is_on_disk_complete_read_only_and_valid(office: 
             body = (office.root / file.path).read_bytes()
             assert (len(body), hashlib.sha256(body).hexdigest()) == (file.bytes, file.sha256)
             assert file.sha256 in file.path
-        package = (office.root / folder / "datapackage.json").read_bytes()
-        datapackage.check(package, version, lambda f: office.root / folder / f.nama, deep=True)
+        home = office.root / folder
+        package = (home / "datapackage.json").read_bytes()
+        datapackage.check(package, version, lambda f, home=home: home / f.nama, deep=True)
     assert office.tree() == listed
     modes = {(office.root / name).stat().st_mode & 0o777 for name in listed}
     assert modes == {0o444}

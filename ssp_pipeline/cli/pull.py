@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from datetime import date, timedelta
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 import click
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Lets pandas seem not to be installed.
+
+    DuckDB imports it for the first parameter of a statement, only to see whether that is a value of pandas'. It takes
+    a quarter of a second, and nothing in this process has such values: the checks have a process of their own.
+    """
+
+    def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 @click.command()
@@ -41,9 +54,7 @@ def run(
     from dataclasses import replace as changed
     from pathlib import Path
 
-    # DuckDB imports pandas for the first parameter of a statement, only to see whether it is a value of pandas'. It
-    # takes a quarter of a second, and nothing in this process has such values.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _WithoutPandas())
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 

@@ -4,6 +4,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+import click
+import pytest
+
+from ssp_pipeline import cli
 from ssp_pipeline.app import lake_config
 from ssp_pipeline.doctor import Finding, examine
 from ssp_pipeline.settings import load_settings
@@ -93,7 +97,9 @@ def test_every_faulty_contract_of_a_further_folder_is_named(tmp_path: Path) -> N
     assert "kantor/data.odcs.yaml" in found.text
 
 
-def test_an_object_store_that_does_not_answer_is_a_fault_of_the_lake(tmp_path: Path) -> None:
+def test_an_object_store_that_does_not_answer_is_a_fault_of_the_lake_and_one_line_of_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with object_store() as store:
         given = {
             "SSP_DATA_PATH": f"s3://{BUCKET}/data",
@@ -107,5 +113,9 @@ def test_an_object_store_that_does_not_answer_is_a_fault_of_the_lake(tmp_path: P
         assert look(tmp_path, **given)["lake"].ok
         store.away = True
         found = look(tmp_path, **given)["lake"]
+        for name, value in {**given, "SSP_HOME": str(tmp_path / "var")}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(click.ClickException, match=r"the lake's storage does not answer: .*HTTP 503"):
+            cli.ssp(["status"], standalone_mode=False)
     assert not found.ok
     assert "HTTP 503" in found.text

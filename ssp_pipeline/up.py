@@ -1,4 +1,4 @@
-"""What `ssp up` keeps running: Dagster's web server and daemon, and the stand-ins of agencies that are not live.
+"""What `ssp up` keeps running: Dagster's web server and daemon, the portal, and the stand-ins for agencies not live.
 
 Belongs here: starting, watching and ending these processes, and what a killed predecessor left in Dagster's storage.
 Does not belong here: schedules and assets (`assets/`), serving a stand-in (`connectors/sandbox.py`).
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -31,10 +32,12 @@ INBOX_DAYS = 62
 
 _GRACE = 15.0
 _LOOK_EVERY = 2.0
+_AGAIN = 20.0
+_HARMLESS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSP_CONFIG")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def keep_up(settings: Settings, port: int, say: Callable[[str], None]) -> int:
+def keep_up(settings: Settings, port: int, portal_port: int, say: Callable[[str], None]) -> int:
     """Run until a signal comes (gives 0) or the web server or the daemon ends by itself (gives 1).
 
     Raises SettingsError when another `ssp up` works on the same Dagster home.
@@ -55,12 +58,14 @@ def keep_up(settings: Settings, port: int, say: Callable[[str], None]) -> int:
             environment["SSP_SANDBOX_URL"] = stand_ins.url
             say(f"instansi tiruan: {stand_ins.url}")
         parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(port)]
-        say(f"Dagster: http://127.0.0.1:{port} (Ctrl-C mengakhiri)")
+        portal = stack.enter_context(_Portal(portal_port, settings, say))
+        say(f"Dagster: http://127.0.0.1:{port}, portal: http://127.0.0.1:{portal_port} (Ctrl-C mengakhiri)")
         while not stop.wait(_LOOK_EVERY):
             ended = next((p for p in parts if not p.alive), None)
             if ended:
                 say(f"{ended.name} berhenti sendiri dengan kode {ended.process.returncode}; semuanya diakhiri")
                 return 1
+            portal.look()
             if stand_ins:
                 stand_ins.look()
         say("mengakhiri")
@@ -147,6 +152,39 @@ def _part(name: str, command: Sequence[str], environment: Mapping[str, str]) -> 
         yield part
     finally:
         part.end()
+
+
+class _Portal:
+    """The portal, begun anew when it ended by itself: what serves the public must not end what fills the lake.
+
+    Of this process's environment it is given nothing but what a program needs to run, so no secret.
+    """
+
+    def __init__(self, port: int, settings: Settings, say: Callable[[str], None]):
+        command = "from ssp_pipeline.cli import main; main()"
+        self._command = [sys.executable, "-c", command, "portal", "--port", str(port)]
+        kept = {k: v for k, v in settings.environment.items() if k in _HARMLESS}
+        self._environment = kept | {"SSP_HOME": str(settings.home)}
+        self._say = say
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Portal":
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def look(self) -> None:
+        """Begin anew if needed, though not at once: what ended it may last."""
+        if not self._part.alive and time.monotonic() - self._begun > _AGAIN:
+            self._say(f"portal berhenti sendiri dengan kode {self._part.process.returncode}; dimulai lagi")
+            self._stack.close()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begun = time.monotonic()
+        self._part = self._stack.enter_context(_part("portal", self._command, self._environment))
 
 
 class _StandIns:

@@ -39,7 +39,7 @@ class Server:
     """A running `ssp up` and questions to its web server."""
 
     def __init__(self, home: Path):
-        self.port = free_port()
+        self.port, self.portal = free_port(), free_port()
         self.home = home
         self.log = home.parent / "up.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SSP_", "DAGSTER_"))} | {
@@ -48,7 +48,11 @@ class Server:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*START, "--port", str(self.port)], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+                [*START, "--port", str(self.port), "--portal-port", str(self.portal)],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
             )
 
     def ask(self, query: str, **variables: Any) -> Any:
@@ -108,6 +112,11 @@ def test_up_serves_runs_a_pull_of_the_stand_ins_and_leaves_nothing_when_told_to_
     commands = [(Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0") for pid in up.processes()]
     lifetimes = [command[command.index(b"--max-lifetime") + 1] for command in commands if b"--max-lifetime" in command]
     assert lifetimes == [b"0"], "the stand-ins end with `ssp up`, and not before"
+
+    portal = f"http://127.0.0.1:{up.portal}/status"
+    assert up.until("the portal", 60, lambda: json.load(urllib.request.urlopen(portal, timeout=5))) == {
+        "rilis": 0, "terbit": None, "dataset": 0, "tabel_di_memori": {},
+    }  # fmt: skip
 
     launched = up.ask(LAUNCH, job="tarik_pihps__ref_pasar")["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched

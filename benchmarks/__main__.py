@@ -1,24 +1,29 @@
-"""`python -m benchmarks [load|growth|all]`: figures as JSON, with the method beside them in docs/benchmarks.md."""
+"""`python -m benchmarks [load|growth|api|all]`: figures as JSON; docs/benchmarks.md has the method."""
 
 import argparse
 import json
+from pathlib import Path
 
-from benchmarks import growth, load
+from benchmarks import api, growth, load
 
 
 def main() -> None:
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", choices=["load", "growth", "all"], default="all", nargs="?")
+    parser.add_argument("what", choices=["load", "growth", "api", "all"], default="all", nargs="?")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dlt", metavar="PYTHON", help="Python of an environment with dlt[duckdb] installed")
+    parser.add_argument("--dlt", metavar="PYTHON", help="Python of the environment with benchmarks/requirements.txt")
+    parser.add_argument("--seconds", type=float, default=15, help="how long each contestant of api is asked")
     given = parser.parse_args()
     figures: dict[str, object] = {}
     if given.what in ("load", "all"):
         figures["load"] = load.main(given.rows, given.rounds, given.dlt)
     if given.what in ("growth", "all"):
         figures["growth"] = growth.main()
+    if given.what in ("api", "all"):
+        beside = Path(given.dlt).parent if given.dlt else None
+        figures["api"] = api.main(500_000, given.seconds, beside)
     print(json.dumps(figures, indent=2))
 
 

@@ -15,17 +15,14 @@ import pytest
 import rdflib
 from rdflib.namespace import DCTERMS, FOAF, RDF
 
-from tests.support.documents import ROOT
 from tests.support.open_release import TODAY, make_release
-from warehouse.opendata.contract import find_open_contracts
 from warehouse.opendata.manifest import Licence, Release, Version, read_release, read_version, resource_id
-from warehouse.opendata.metadata import datapackage, dcat, dictionary, quality, schema_org, sdi
+from warehouse.opendata.metadata import datapackage, dcat, dictionary, quality, schema_org
 from warehouse.opendata.metadata.datapackage import PackageError
 
 BASE = "https://data.example.invalid"
 DCAT = rdflib.Namespace("http://www.w3.org/ns/dcat#")
 SPDX = rdflib.Namespace("http://spdx.org/rdf/terms#")
-CONTRACTS = find_open_contracts([ROOT / "connectors"])
 
 
 class Public:
@@ -282,32 +279,6 @@ def test_what_is_not_known_is_left_out_of_the_page_description(public: Public) -
     assert {"temporalCoverage", "spatialCoverage", "isBasedOn"} & found.keys() == set()
 
 
-# --- Satu Data Indonesia ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
-def test_every_open_column_has_its_variable_and_what_is_owed_is_what_is_empty(contract: Any) -> None:
-    found = sdi.fields(contract)
-    assert [v["nama"] for v in found["ms_var"]] == [c.name for c in contract.public]
-    assert all(tuple(v) == sdi.MS_VAR for v in found["ms_var"])
-    assert all(v["konsep"] and v["definisi"] for v in found["ms_var"])
-    empty = [f"keg.{n}" for n, f in found["ms_keg"].items() if not f["isi"]]
-    empty += [f"ind.{n}" for n, f in found["ms_ind"].items() if not f["isi"]]
-    empty += [f"var.{v['nama']}.{n}" for v in found["ms_var"] for n in sdi.MS_VAR if not v[n]]
-    assert found["belum"] == empty
-    assert {f["blok"][:2] for f in found["ms_keg"].values()} >= {"I.", "II", "IV", "V.", "VI"}
-    assert sdi.unknown(contract) == []
-
-
-def test_an_indicator_is_described_as_far_as_its_contract_does() -> None:
-    [contract] = [c for c in CONTRACTS if c.name == "realisasi_target_pajak"]
-    indicator = sdi.fields(contract)["ms_ind"]
-    assert tuple(indicator) == tuple(sdi.MS_IND)
-    assert all(field["isi"] for field in indicator.values())
-    [directory] = [c for c in CONTRACTS if c.name == "direktori_kamera"]
-    assert sdi.fields(directory)["ms_ind"] == {}
-
-
 # --- dictionary ------------------------------------------------------------------------------------------------------
 
 
@@ -384,15 +355,22 @@ def test_each_criterion_costs_its_ninth_and_what_cannot_be_told_is_not_met(
 
 
 @pytest.mark.parametrize(
-    ("late", "newer", "expected"),
-    [(-1, 0, True), (0, 0, True), (1, 1, True), (1, 0, False), (2, 1, False)],
+    ("due", "published", "newer", "expected"),
+    [
+        ("2026-11-19", "2026-11-18", 0, True),
+        ("2026-11-19", "2026-11-19", 0, True),
+        ("2026-11-19", "2026-11-20", 1, True),
+        ("2026-11-19", "2026-11-20", 0, False),  # late, and without newer rows
+        ("2026-11-17", "2026-11-19", 1, False),
+        ("2026-11-21", "2026-11-23", 1, True),  # promised for a Saturday, there on Monday
+    ],
 )
 def test_punctuality_is_measured_on_what_the_version_before_promised(
-    public: Public, late: int, newer: int, expected: bool
+    public: Public, due: str, published: str, newer: int, expected: bool
 ) -> None:
-    before = public.version("harga_uji")
-    assert before.jatuh_tempo is not None
-    assert before.sampai is not None
-    published = before.jatuh_tempo + timedelta(days=late)
-    assert quality.updated_on_time(before, before.sampai + timedelta(days=newer), published) is expected
-    assert quality.updated_on_time(None, TODAY, TODAY) is None
+    newest = date(2026, 11, 16)
+    before = public.version("harga_uji").model_copy(update={"jatuh_tempo": date.fromisoformat(due), "sampai": newest})
+    found = quality.updated_on_time(before, newest + timedelta(days=newer), date.fromisoformat(published))
+    assert found is expected
+    assert quality.updated_on_time(None, newest, TODAY) is None
+    assert quality.updated_on_time(before.model_copy(update={"sampai": None}), None, TODAY) is None

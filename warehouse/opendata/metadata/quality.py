@@ -4,7 +4,7 @@ Belongs here: when a criterion is met. Does not belong here: checks of rows, whi
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from warehouse.opendata.manifest import Column, File, Quality, Version
@@ -14,6 +14,10 @@ MIN_DESCRIPTION = 100
 
 GRACE_DAYS = 1
 """Days after the promised one on which an update still counts: a pull that failed is tried again the next day."""
+
+GRACE_DAYS = 1
+"""Working days after the promised one on which an update still counts: a pull that failed is tried again the next day,
+and many sources are silent on weekends."""
 
 OPEN_FORMATS = frozenset({"parquet", "csv", "json", "geojson"})
 
@@ -84,19 +88,17 @@ def updated_on_time(previous: Version | None, newest: date | None, published: da
     """Whether the rows that were due are there: measured on what the version before promised.
 
     `previous`: the version before; its `jatuh_tempo` is the day by which newer rows were promised. `newest`: last date
-    of the rows that are published now, `published`: the day of it. None when nothing had been promised.
+    of the rows that are published now, `published`: the day of it. None when nothing had been promised, and for tables
+    without a time dimension, of which no one can say that rows are missing.
     """
-    if previous is None or previous.jatuh_tempo is None:
+    if previous is None or previous.jatuh_tempo is None or previous.sampai is None or newest is None:
         return None
     if published <= previous.jatuh_tempo:
         return True
-    return (
-        newest is not None
-        and previous.sampai is not None
-        and newest > previous.sampai
-        and (published - previous.jatuh_tempo).days <= GRACE_DAYS
-    )
+    return newest > previous.sampai and _working_days(previous.jatuh_tempo, published) <= GRACE_DAYS
 
 
-GRACE_DAYS = 1
-"""Days after the promised one on which an update still counts: a pull that failed is tried again the next day."""
+def _working_days(after: date, until: date) -> int:
+    """Days from Monday to Friday after one day and up to another."""
+    days = (after + timedelta(days=n + 1) for n in range((until - after).days))
+    return sum(day.weekday() < 5 for day in days)

@@ -222,6 +222,8 @@ def test_a_damaged_file_of_many_partitions_is_brought_back_from_the_archive_by_o
     held("parquet_rusak_bersama", outcome)
     assert "2026-11-17, 2026-11-18;" in outcome.rincian
     assert f"ssp replay --dataset {DATASET} --from {day} --to {last}" in outcome.rincian
+    [elsewhere] = replay(home.ws, [home.contract(DATASET)], other, other)
+    assert not elsewhere.bad, "other dates have nothing to do with it"
     # A window that lacks some of it changes nothing and says what is missing.
     [short] = replay(home.ws, [home.contract(DATASET)], day, day)
     assert "which may also hold 2026-11-17, 2026-11-18;" in short.bad["berkas_lake_rusak"]

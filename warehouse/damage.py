@@ -95,30 +95,29 @@ class Damage:
 def find_damage(lake: Lake, contract: Contract, start: date = date.min, end: date = date.max) -> Damage | None:
     """Damaged files of the dataset's table that may hold partitions between two dates; None when all can be read.
 
-    Every file of the table is read. Raises LakeWriteError when the storage itself does not answer.
+    Files of these dates are read, and once one of them is damaged, all others too. Raises LakeWriteError when the
+    storage itself does not answer.
     """
     table = f"source.{contract.table}"
-    broken = unreadable(lake, table)
+    shape = lake.shapes(fresh=True)[table]
+    dated = shape.columns.get(shape.partition or "") == "DATE"
+    spans = {
+        path: (date.fromisoformat(first), date.fromisoformat(last)) if dated and first and last else None
+        for path, first, last in lake.query(_SPANS_SQL, [shape.partition or "", table]).iter_rows()
+    }
+    near = {path for path, span in spans.items() if span is None or (span[0] <= end and span[1] >= start)}
+    broken = unreadable(lake, table, near)
     if not broken:
         return None
-    shape = lake.shapes(fresh=True)[table]
-    spans: list[Span] | None = []
-    files = []
-    for path, first, last in lake.query(_SPANS_SQL, [shape.partition or "", table]).iter_rows():
-        if path not in broken:
-            continue
-        if first is None or last is None or shape.columns.get(shape.partition or "") != "DATE":
-            spans = None
-        elif spans is not None:
-            spans.append((date.fromisoformat(first), date.fromisoformat(last)))
-        files.append(Path(path).name)
-    joined = None if spans is None else _joined(spans)
-    if joined is not None and not any(first <= end and last >= start for first, last in joined):
-        return None
+    # The table is made anew from all that is sound, so every other damaged file matters too.
+    broken |= unreadable(lake, table, spans.keys() - near)
+    known = [span for path in broken if (span := spans[path])]
+    joined = _joined(known) if len(known) == len(broken) else None
     held = sorted(key for key, state in lake.states(contract.id).items() if state.diterima)
     if joined is not None:
         held = [key for key in held if any(a <= date.fromisoformat(key) <= b for a, b in joined)]
-    return Damage(contract.id, table, tuple(sorted(files)), tuple(held), joined, shape)
+    files = tuple(sorted(Path(path).name for path in broken))
+    return Damage(contract.id, table, files, tuple(held), joined, shape)
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -3,7 +3,7 @@
 Belongs here: files and tables as a whole. Does not belong here: payloads and rows (`verify.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -62,14 +62,16 @@ def check_files(lake: Lake, version: int) -> tuple[int, list[str]]:
     return files.height, gaps
 
 
-def unreadable(lake: Lake, table: str) -> set[str]:
+def unreadable(lake: Lake, table: str, only: Collection[str] | None = None) -> set[str]:
     """Catalogue paths of the table's data files whose rows cannot be read: they, or what is deleted of them, are
-    missing or damaged. Every file of the table is read.
+    missing or damaged. Every file of the table is read, or those of `only`.
 
     Raises LakeWriteError when the storage itself does not answer.
     """
     files = _files(lake, lake.snapshot_id())
     files = files.filter((pl.col("tabel") == table) & pl.col("berlaku"))
+    if only is not None:
+        files = files.filter(pl.col("data").is_in(list(only)))
     data = dict(files.select("berkas", "data").iter_rows())
     bad = {name for name, size in files.select("berkas", "byte").iter_rows() if _size_fault(name, size)}
     rest = {name: rows for name, rows in files.select("berkas", "baris").iter_rows() if name not in bad}

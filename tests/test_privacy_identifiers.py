@@ -14,7 +14,7 @@ from warehouse.opendata.contract import OpenColumn, OpenColumnExtension
 from warehouse.privacy.forms import find, is_npwp
 from warehouse.privacy.identifiers import Hit, scan
 
-_SEPARATORS = ("", " ", ".", "-")
+_SEPARATORS = ("", " ", ".", "-", "_", "  ", "\t")
 _AROUND = (
     ("", ""),
     ("NIK/NIP/No: ", ""),
@@ -82,7 +82,9 @@ def npwp(draw: st.DrawFn) -> str:
 def plate(draw: st.DrawFn) -> str:
     area = draw(st.sampled_from(["BK", "BB", "B", "D", "BL", "AB", "DK", "L"]))
     number = draw(st.integers(100, 1899) | st.integers(2100, 9999))
-    end = draw(st.text("ABCEFHNQTUVXZ", min_size=1, max_size=3).filter(lambda e: e not in ("BH", "TH", "THN")))
+    end = draw(
+        st.text("ABCEFHNQTUVXZ", min_size=1, max_size=3).filter(lambda e: e not in ("BH", "CC", "HA", "TH", "THN"))
+    )
     return joined(draw, [area, str(number), end], ("", " ", "-", "."))
 
 
@@ -173,7 +175,17 @@ CLEAN = st.one_of(
     st.floats(-11, 6, allow_nan=False).map(repr),
     st.tuples(st.floats(1, 6), st.floats(95, 101)).map(lambda p: f"{p[0]!r}, {p[1]!r}"),
     st.sampled_from(
-        ["Beras IR 64 II", "Minyak Goreng Kemasan Bermerk 2", "B 5 KG", "KELAS A 2024 DAN B", "R2A", "2-3 kg"]
+        [
+            "Beras IR 64 II",
+            "Minyak Goreng Kemasan Bermerk 2",
+            "B 5 KG",
+            "KELAS A 2024 DAN B",
+            "R2A",
+            "2-3 kg",
+            "DN 150 PN 10",
+            "L300 PU",
+            "T120SS",
+        ]
     ),
     st.sampled_from(["Jl. Sekip No. 29", "Kepbadan 299/2025", "UU 1/2022", "1-15 DES 2014", "Zona 2", "RT 05 RW 03"]),
     st.sampled_from(["2.11.0.00.0.00.01.0000", "0000013780", "PGD-20260115-00001", "TRT-20260115-0001", "2801010001"]),

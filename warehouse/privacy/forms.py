@@ -42,10 +42,12 @@ _PLATES = frozenset(_PLATE_AREAS.split())
 
 _MEASURE_WORDS = """
 KG GR G MG ONS KW TON L LT LTR ML CC MM CM M KM HA PCS BH BKS BTL SAK BOX RB JT RP HR THN TH WIB W KWH KVA
-DAN DI KE YG PER S D SD SMP DR UTK
+DAN DI KE YG PER S D SD SMP DR UTK PN
 """
 """What follows a number in running text and is no plate's end: `B 5 KG`, `KELAS A 2024 DAN …`."""
 _MEASURES = frozenset(_MEASURE_WORDS.split())
+_MODELS = frozenset({"L300", "T120"})
+"""Models of vehicles, which stand where plates could: L300 PU, T120SS."""
 
 _AREA_3 = frozenset({"21", "22", "24", "31", "61"})
 _AREA_4 = re.compile(r"2[35-9]\d|3[2-8]\d|4[0-8]\d|5[1-7]\d|6[2-9]\d|7[0-7]\d|9[0-8]\d")
@@ -54,7 +56,8 @@ _AREA_4 = re.compile(r"2[35-9]\d|3[2-8]\d|4[0-8]\d|5[1-7]\d|6[2-9]\d|7[0-7]\d|9[
 _NONE = re.compile(
     r"(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])"  # UUID
     r"|(?<![0-9a-z])(?=\d*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})(?![0-9a-z])"
-    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d(?:[t ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?)?(?:z|[+-]\d\d:?\d\d)?(?!\d)",  # ISO 8601
+    r"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d(?:[t ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?)?(?:z|[+-]\d\d:?\d\d)?(?!\d)"  # ISO 8601
+    r"|(?<![\d.,+])(?:0|[1-9]\d{0,2})[.,]\d{5,}(?![\d.])",  # many decimals
     re.IGNORECASE,
 )
 _EMAIL = re.compile(
@@ -62,8 +65,8 @@ _EMAIL = re.compile(
     re.IGNORECASE,
 )
 _PLATE = re.compile(
-    r"(?<![0-9a-z])(?<![0-9a-z][-_/.])([a-z]{1,2})([ .\-_]{0,2})([1-9]\d{0,3})([ .\-_]{0,2})([a-z]{1,3})"
-    r"(?![0-9a-z])(?![-_/.][0-9a-z])",
+    r"(?<![0-9a-z])(?<![0-9a-z][-_.])([a-z]{1,2})([ .\-_]{0,2})([1-9]\d{0,3})([ .\-_]{0,2})([a-z]{1,3})"
+    r"(?![0-9a-z])(?![-_.][0-9a-z])",
     re.IGNORECASE,
 )
 _PLATE_LABEL = re.compile(r"(?:plat|pelat|nopol|polisi|tnkb|nrkb|kendaraan|mobil|motor|truk|bus)\W*$", re.IGNORECASE)
@@ -72,7 +75,7 @@ _CHASSIS_SPLIT = re.compile(
     r"(?<![0-9a-z])(?=\w{0,16}[ .\-])m[f-k](?:[ .\-]?[0-9a-hj-npr-z]){15}(?![0-9a-z])", re.IGNORECASE
 )
 _CHASSIS_LABEL = re.compile(r"(?:rangka|vin|chassis)\W*(?:no\.?|nomor)?\W*$", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+(?:[ .\-/()]{1,3}\d+)*")
+_DIGITS = re.compile(r"\d+(?:[\s._\-/()]{1,3}\d+)*")
 _GROUP = re.compile(r"\d+")
 _MOBILE = re.compile(r"(?:0|620?)8[1-9]\d{7,10}")
 _AMOUNT = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+|(?:0|[1-9]\d*)\.\d+")
@@ -179,7 +182,7 @@ def _numbers(text: str, run: re.Match[str]) -> Iterator[Found]:
 
 def _number(text: str, start: int, end: int, digits: str, stretch: list[str]) -> IdentifierForm | None:
     size, written = len(digits), text[start:end]
-    if size < 9 or _decimal_tail(text, start, stretch) or _has_date(stretch, written):
+    if size < 9 or _is_amount(text, start, written) or _has_date(stretch, written):
         return None
     even = len(stretch) == size or all(len(g) > 1 for g in stretch)
     if size == 16 and even and is_nik(digits):
@@ -192,7 +195,7 @@ def _number(text: str, start: int, end: int, digits: str, stretch: list[str]) ->
         size in (15, 16) and len(stretch) <= 6 and is_npwp(digits)
     ):
         return "npwp"
-    return "telepon" if size <= 15 and _is_phone(text, start, written, digits, stretch) else None
+    return "telepon" if size <= 15 and _is_phone(digits, stretch) else None
 
 
 def _free(text: str, start: int, end: int) -> bool:
@@ -202,11 +205,12 @@ def _free(text: str, start: int, end: int) -> bool:
     return start == 0 or not text[start - 1].isalpha() or _LABEL.search(text, max(0, start - 8), start) is not None
 
 
-def _decimal_tail(text: str, start: int, stretch: list[str]) -> bool:
-    """Whether this is what stands behind the decimal point of a number, or the number with it."""
-    if len(stretch) > 1:
+def _is_amount(text: str, start: int, written: str) -> bool:
+    """Whether this is a number with thousands or decimals, or the end of one."""
+    inside = start > 1 and text[start - 1] == "." and text[start - 2].isdigit()
+    if text[max(0, start - 1) : start] == "+":
         return False
-    return re.search(r"(?<![\d.,])-?\d{1,3}[.,]$", text[max(0, start - 6) : start]) is not None
+    return _AMOUNT.fullmatch(f"1.{written}" if inside else written) is not None
 
 
 def _has_date(stretch: list[str], written: str) -> bool:
@@ -214,10 +218,8 @@ def _has_date(stretch: list[str], written: str) -> bool:
     return len(stretch) > 2 and len(set(_BETWEEN.findall(written))) > 1 and _DATE.search(written) is not None
 
 
-def _is_phone(text: str, start: int, written: str, digits: str, stretch: list[str]) -> bool:
+def _is_phone(digits: str, stretch: list[str]) -> bool:
     if len(stretch) > 6 or any(len(g) < 2 for g in stretch[1:] if g != "0"):
-        return False
-    if text[max(0, start - 1) : start] != "+" and _AMOUNT.fullmatch(written):
         return False
     first = stretch[0]
     if len(first) < 3 and first != "62":
@@ -236,7 +238,7 @@ def _is_phone(text: str, start: int, written: str, digits: str, stretch: list[st
 def _plates(text: str) -> Iterator[Found]:
     for match in _PLATE.finditer(text):
         area, before, number, after, end = match.groups()
-        if area.upper() not in _PLATES or (area + end).upper() != area + end != (area + end).lower():
+        if area.upper() not in _PLATES:
             continue
         alone = match.group() == text.strip(" .,;:()[]\"'")
         if _PLATE_LABEL.search(text, max(0, match.start() - 16), match.start()) or _is_plate(
@@ -248,13 +250,19 @@ def _plates(text: str) -> Iterator[Found]:
 def _is_plate(area: str, number: str, end: str, *, apart: bool, alone: bool) -> bool:
     """Whether area, number and end are no measure, code or words of a sentence. `apart`: with separators; `alone`: they
     are the whole value."""
-    short = len(number) < 3
-    if end.upper() in _MEASURES and (short or not alone) and (short or len(area) == 1 or number[:2] in ("19", "20")):
+    short, year = len(number) < 3, number[:2] in ("19", "20")
+    if end.upper() in _MEASURES:
+        in_words = not alone and (len(area) == 1 or year)
+        if short or in_words or area == "DN" or area.isupper() != end.isupper() or (len(area) == 1 and len(number) < 4):
+            return False
+    if area + number in _MODELS:
         return False
     if short and (len(area) == 1 or not apart):
         return alone and apart
-    if area.isupper():
+    if (area + end).isupper():
         return True
+    if not (area + end).islower():
+        return len(area) == 2 and len(number) > 2 and apart
     hexadecimal = re.fullmatch("[a-f]+", area + end) is not None
     return (alone or len(area) == 2) and (apart or not hexadecimal)
 

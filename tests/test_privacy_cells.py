@@ -1,5 +1,6 @@
 """After suppression no small cell can be worked out from what is published, and safe tables stay as they are."""
 
+import copy
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from connectors.contract import ContractError
 from tests.support.cell_tables import RELATION, TOTAL, Key, contract, lines, part, published, ranges, table, totals
+from tests.support.open_release import CONTRACTS, write_contracts
 from warehouse.privacy.cells import PrivacyError, protect
 from warehouse.privacy.network import ALL, Cell, is_unsafe, pattern
 
@@ -210,3 +213,30 @@ def test_money_of_few_payers_or_of_one_large_payer_is_unsafe(payers: int, larges
     with table({"2025-01": {("kab", f"upt {n}", "a"): 1000 for n in range(3)}}) as con:
         con.execute(f"UPDATE {RELATION} SET pembayar = ?, terbesar = ? WHERE upt = 'upt 0'", [payers, largest])
         assert protect(con, RELATION, contract("uang")).utama == unsafe
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"terbesar": None}, "uang needs pembayar and terbesar"),
+        ({"per": []}, "key column bulan is in none of"),
+        ({"penanda": "porsi_terbesar"}, "must be an open column"),
+        ({"pembayar": "upt"}, "would tell of suppressed cells"),
+    ],
+)
+def test_a_rule_that_would_protect_nothing_is_a_fault_of_the_contract(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    document = copy.deepcopy(CONTRACTS["penerimaan_uji"])
+    (rule,) = (p for p in document["customProperties"] if p["property"] == "sel_kecil")
+    rule["value"][0] |= change
+    with pytest.raises(ContractError, match=reason):
+        write_contracts(tmp_path, {"penerimaan_uji": document})
+
+
+def test_two_rules_over_the_same_number_are_refused_with_the_word_to_coarsen(tmp_path: Path) -> None:
+    document = copy.deepcopy(CONTRACTS["penerimaan_uji"])
+    (rule,) = (p for p in document["customProperties"] if p["property"] == "sel_kecil")
+    rule["value"] *= 2
+    with pytest.raises(ContractError, match="coarsen"):
+        write_contracts(tmp_path, {"penerimaan_uji": document})

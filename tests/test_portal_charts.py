@@ -10,7 +10,7 @@ import pytest
 from ssp_pipeline.portal.site import marks
 from ssp_pipeline.portal.site.charts import MOST_LINES, Chart, chart_of
 from ssp_pipeline.portal.site.marks import DARK, Tile, tiles_of
-from ssp_pipeline.portal.site.rows import Rows, cell_sql, ident, literal, preview_sql
+from ssp_pipeline.portal.site.rows import Rows, cell_sql, constants, ident, literal, preview_sql
 from ssp_pipeline.portal.site.text import Words, words
 from tests.support.open_release import make_release
 from warehouse.opendata.manifest import Version, read_version
@@ -69,11 +69,18 @@ def test_the_query_of_every_number_in_a_preview_gives_that_number(root: Path, na
     version = read_version(root, name, 1)
     numbers = [c.nama for c in version.kolom if c.tipe in ("integer", "number")]
     with Rows(root, version) as rows:
-        preview = rows.ask(preview_sql(version)).records()
+        preview = rows.ask(preview_sql(version, [c.nama for c in version.kolom])).records()
         assert len(preview) == 10
         for row in preview:
             for column in numbers:
                 assert rows.ask(cell_sql(version, column, row)).rows == ((row[column],),)
+
+
+def test_what_all_rows_share_is_said_once(root: Path) -> None:
+    version = read_version(root, "harga_uji", 1)
+    with Rows(root, version) as rows:
+        shared = {"kode_provinsi": "12", "nama_provinsi": "SUMATERA UTARA", "satuan": "Rp/kg", "asal_data": "tiruan"}
+        assert constants(rows, version) == shared
 
 
 def test_a_sum_of_which_a_part_is_suppressed_is_not_shown(root: Path, tiles: dict[str, Tile]) -> None:

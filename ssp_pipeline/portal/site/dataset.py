@@ -19,7 +19,7 @@ from ssp_pipeline.portal.site.catalogue import Entry
 from ssp_pipeline.portal.site.charts import Chart, chart_of
 from ssp_pipeline.portal.site.engine import Setting, SiteOptions
 from ssp_pipeline.portal.site.marks import Tile, darkened
-from ssp_pipeline.portal.site.rows import Answer, Rows, cell_sql, preview_sql
+from ssp_pipeline.portal.site.rows import Answer, Rows, cell_sql, constants, preview_sql
 from ssp_pipeline.portal.site.snippets import snippets
 from ssp_pipeline.portal.site.text import LANGUAGES, Language, Words, words
 from warehouse.opendata.manifest import Listed, Version, Withdrawn, resource_id
@@ -45,9 +45,10 @@ _CRITERIA = {
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was asked of a version's rows: the preview, and a chart in each language."""
+    """What was asked of a version's rows: what all of them share, the preview, and a chart in each language."""
 
     entry: Entry
+    constants: Mapping[str, Any]
     preview: Answer
     charts: Mapping[Language, Chart | None]
 
@@ -73,7 +74,9 @@ def gather(root: Path, entry: Entry, tiles: Mapping[str, Tile]) -> Gathered:
     """Ask the rows of a dataset's newest version for what its page shows."""
     with Rows(root, entry.version) as rows:
         charts = {language: chart_of(entry.version, rows, tiles, words(language)) for language in LANGUAGES}
-        return Gathered(entry, rows.ask(preview_sql(entry.version)), charts)
+        shared = constants(rows, entry.version)
+        columns = [c.nama for c in entry.version.kolom if c.nama not in shared or c.kunci]
+        return Gathered(entry, shared, rows.ask(preview_sql(entry.version, columns)), charts)
 
 
 def dataset_files(setting: Setting, gathered: Gathered, listed: Listed, drawn: Mapping[str, str]) -> dict[str, str]:
@@ -99,6 +102,7 @@ def dataset_files(setting: Setting, gathered: Gathered, listed: Listed, drawn: M
         gambar=pictures,
         grafik_json=f"{setting.prefix}{path}grafik.json",
         pratinjau=gathered.preview,
+        tetap={n: w.value(v) for n, v in gathered.constants.items() if n not in gathered.preview.columns},
         tabel=_table(version, gathered.preview, w),
         kolom_angka=numbers,
         tipe_kolom=" ".join(f"{c.nama}:{c.tipe}" for c in version.kolom),

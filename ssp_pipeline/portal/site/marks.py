@@ -89,6 +89,7 @@ def darkened(svg: str) -> str:
 def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bool) -> Specs:
     """Lines over time, one a group. Columns: waktu (ISO date, or a number), kelompok (may be absent), nilai."""
     periods, grouped = {r["waktu"] for r in records}, "kelompok" in records[0]
+    longest = max(len(r.get("kelompok", "")) for r in records)
     x: dict[str, Any] = {"field": "waktu", "type": "ordinal", "title": None}
     if temporal:
         x |= {"type": "temporal", "scale": {"type": "utc"}}
@@ -109,7 +110,8 @@ def line(records: Records, unit: str, origin: str, words: Words, *, temporal: bo
         }
         if temporal:
             axis |= {"format": "%-d %b %Y" if len(periods) < 32 else "%b %Y", "tickCount": 6 if width > 400 else 3}
-        legend = {"orient": "bottom", "columns": 3 if width > 400 else 1, "symbolType": "stroke"}
+        fitting = (width - 60) // (8 * longest + 40)
+        legend = {"orient": "bottom", "columns": max(1, min(3, fitting)), "symbolType": "stroke"}
         encoding = {
             "x": {**x, "axis": axis},
             "y": _value_axis(records, unit, words),

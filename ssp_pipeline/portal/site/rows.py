@@ -59,12 +59,24 @@ class Rows:
         return Answer(sql, tuple(d[0] for d in done.description or ()), tuple(map(tuple, done.fetchall())))
 
 
-def preview_sql(version: Version) -> str:
+def constants(rows: Rows, version: Version) -> dict[str, Any]:
+    """Columns with the same value in every row, and that value: said once, they need no place in a table."""
+    if not version.kolom:
+        return {}
+    same = ", ".join(
+        f"CASE WHEN min({n}) = max({n}) AND count({n}) = count(*) THEN min({n}) END AS {n}"
+        for n in (ident(c.nama) for c in version.kolom)
+    )
+    (found,) = rows.ask(f"SELECT {same} FROM {ident(version.dataset)}").records()
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def preview_sql(version: Version, columns: Sequence[str]) -> str:
     """The newest rows: by period downwards, then in the order of the key."""
     order = [f"{ident(version.kolom_periode)} DESC"] if version.kolom_periode else []
     order += [ident(k) for k in version.kunci if k != version.kolom_periode]
     by = f"\nORDER BY {', '.join(order)}" if order else ""
-    return f"SELECT *\nFROM {ident(version.dataset)}{by}\nLIMIT {PREVIEW_ROWS}"
+    return f"SELECT {', '.join(map(ident, columns))}\nFROM {ident(version.dataset)}{by}\nLIMIT {PREVIEW_ROWS}"
 
 
 def cell_sql(version: Version, column: str, row: Mapping[str, Any]) -> str:
@@ -98,10 +110,6 @@ def literal(value: object) -> str:
 def ident(name: str) -> str:
     """A name as it stands in SQL: bare where that is allowed, for people read it."""
     return '"' + name.replace('"', '""') + '"' if name in _reserved() or not name.isidentifier() else name
-
-
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(map(ident, names))
 
 
 @functools.cache

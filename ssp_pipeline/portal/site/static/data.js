@@ -13,7 +13,7 @@ if (bar) {
   const keys = bar.dataset.kunci.split(" ");
   const figures = new Set(bar.dataset.angka.split(" "));
   const types = new Map(bar.dataset.tipe.split(" ").map((pair) => pair.split(":")));
-  const columns = [...types.keys()];
+  const columns = bar.dataset.kolom.split(" ");
   const body = document.querySelector("#tabel tbody");
   const state = document.getElementById("keadaan-tabel");
   const [back, on] = [bar.querySelector("[data-sebelum]"), bar.querySelector("[data-sesudah]")];

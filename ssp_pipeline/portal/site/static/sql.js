@@ -44,7 +44,7 @@ const run = async () => {
     table.append(head, body);
     result.replaceChildren(table);
     result.hidden = false;
-    const seconds = ((performance.now() - began) / 1000).toFixed(2);
+    const seconds = figures.format(Math.round((performance.now() - began) / 10) / 100);
     state.textContent = state.dataset.hasil.replace("{baris}", figures.format(records.length)).replace("{detik}", seconds);
     if (told.terpotong) state.textContent += ` ${state.dataset.potong}`;
   } catch {

@@ -249,7 +249,7 @@ class Reader:
         while not self.stop.is_set():
             ways[(self.number + self.done) % 4]()
             self.done += 1
-            self.stop.wait(0.05)
+            self.stop.wait(0.3)
         return self.done
 
     def get(self, path: str, **params: Any) -> requests.Response:
@@ -295,7 +295,10 @@ def test_32_clients_read_and_page_while_20_versions_are_published(office: Office
     office.publish()
     office.release()
     stop = threading.Event()
-    with running(office.root, sql_workers=2) as served, ThreadPoolExecutor(CLIENTS) as pool:
+    with (
+        running(office.root, sql_workers=2, sql_seconds=30, sql_wait_seconds=60) as served,
+        ThreadPoolExecutor(CLIENTS) as pool,
+    ):
         readers = [pool.submit(Reader(served, n, stop).run) for n in range(CLIENTS)]
         try:
             for number in range(1, PUBLISHED + 1):

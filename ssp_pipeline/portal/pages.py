@@ -7,6 +7,7 @@ import asyncio
 import re
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
@@ -97,7 +98,7 @@ def _gone(edition: Edition, path: str) -> Problem | None:
 
 async def _to_folder(scope: Scope, send: Send, path: str) -> None:
     query = scope["query_string"]
-    target = path.encode("utf-8") + b"/" + (b"?" + query if query else b"")
+    target = quote(path).encode() + b"/" + (b"?" + query if query else b"")
     if path.startswith("//"):
         raise not_found(path)
     lines = encoded({"Content-Length": "0", "Cache-Control": "no-cache"})

@@ -130,16 +130,19 @@ class Shelf:
 
     async def watch(self, every: float) -> None:
         """Look at the pointer until cancelled."""
-        seen = self.current.number
+        seen, said = self.current.number, ""
         while True:
             await asyncio.sleep(every)
             try:
                 await asyncio.to_thread(self.refresh)
-                if self.current.number != seen:
-                    seen = self.current.number
-                    self._forget_withdrawn()
             except (OSError, ValueError) as error:
-                log.warning("release cannot be taken up, the current one stays: %s", error)
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("the newest release cannot be taken up, the current one stays: %s", said)
+            if self.current.number != seen:
+                seen = self.current.number
+                self._forget_withdrawn()
+            self._shrink()
 
     def _forget_withdrawn(self) -> None:
         for listed in self.current.listed.values():
@@ -200,19 +203,21 @@ class Shelf:
             raise
         if key in self._tables:
             self._tables.move_to_end(key)
-        self._shrink(key)
+        self._shrink()
         return table
 
-    def _shrink(self, keep: tuple[str, int]) -> None:
-        """Let go of the tables that were not used for longest, down to the bound; requests keep what they hold."""
+    def _shrink(self) -> None:
+        """Let go of the tables that were not used for longest, down to the bound; requests keep what they hold.
+
+        The one used last stays, however large. Tables grow with use, so this is looked at again and again.
+        """
         done = [(k, f.result()) for k, f in self._tables.items() if f.done() and not f.exception()]
         size = sum(table.size for _, table in done)
-        for key, table in done:
+        for key, table in done[:-1]:
             if size <= self._memory:
                 return
-            if key != keep:
-                size -= table.size
-                self._tables.pop(key, None)
+            size -= table.size
+            self._tables.pop(key, None)
 
     def in_memory(self) -> dict[str, int]:
         """Bytes by table, for the status page."""

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ssp_pipeline.portal.table import Column, Ids, Table
+from ssp_pipeline.portal.table import Column, Table
 
 SMALL = 20_000
 """Rows that may be looked at without leaving the event loop: some hundred microseconds."""
 
-_KEPT_ANSWERS = 16
 _WORD = re.compile(r"\d+(?:[-.:/]\d+)+|\w+")
 
 
@@ -45,7 +44,7 @@ def words_of(text: str) -> list[str]:
 
 def is_quick(table: Table, question: Question) -> bool:
     """Whether the answer takes so little time that a thread would cost more."""
-    if question in table.answers:
+    if table.kept(question) is not None:
         return True
     if question.words or question.sort or question.distinct:
         return False
@@ -60,7 +59,7 @@ def rows(table: Table, question: Question) -> Any:
     """Row numbers of the answer, in its order: a range, or an array."""
     if question == Question():
         return range(table.rows)
-    kept = table.answers.get(question)
+    kept = table.kept(question)
     if kept is not None:
         return kept
     ids = _filtered(table, question.filters)
@@ -73,15 +72,8 @@ def rows(table: Table, question: Question) -> Any:
     if isinstance(ids, range):
         return ids
     if len(question.filters) != 1 or question.words or question.sort or question.distinct:
-        _keep(table, question, ids)
+        table.keep(question, ids)
     return ids
-
-
-def _keep(table: Table, question: Question, ids: Ids) -> None:
-    """Remember an answer: the next page of the same question is asked for soon."""
-    while len(table.answers) >= _KEPT_ANSWERS:
-        table.answers.pop(next(iter(table.answers)), None)
-    table.answers[question] = ids
 
 
 def _bound(table: Table, question: Question) -> int:

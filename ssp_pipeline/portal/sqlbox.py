@@ -5,6 +5,7 @@ what may be asked (`sqlguard.py`).
 """
 
 import asyncio
+import logging
 import re
 import struct
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ssp_pipeline.portal.service import Options
+
+log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _QUEUE = 32
@@ -80,6 +83,14 @@ class _Worker:
             async with asyncio.timeout(_START_SECONDS):
                 await self._process.stdout.readexactly(1)
         return self._process
+
+    async def try_start(self) -> None:
+        """Begin the process if that is possible now; if not, the next question tries again."""
+        try:
+            await self.start()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            log.warning("no process for SQL could be started: %s", error)
+            await self.end()
 
     async def ask(self, sql: str, edition: Edition, more: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """One question. Raises TimeoutError, ConnectionError, asyncio.IncompleteReadError; kill it then."""
@@ -141,7 +152,8 @@ class SqlBox:
 
     async def warm(self) -> None:
         """Start the processes, so that the first question need not wait for them."""
-        await asyncio.gather(*(worker.start() for worker in self._workers))
+        for worker in self._workers:
+            await worker.try_start()
 
     async def close(self) -> None:
         """End the processes."""
@@ -219,8 +231,6 @@ class SqlBox:
     async def _revive(self, worker: _Worker) -> None:
         """Begin a killed process anew before it is given to the next question."""
         try:
-            await worker.start()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            await worker.end()
+            await worker.try_start()
         finally:
             self._idle.put_nowait(worker)

@@ -9,6 +9,8 @@ Belongs here: columns, their indexes and texts. Does not belong here: questions 
 (`encode.py`), which tables are kept (`releases.py`).
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -31,6 +33,7 @@ Codes = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 
 _DICT_SIZE = 65_536
+_KEPT_ANSWERS = 16
 _TEXT_OVERHEAD = 41
 """Bytes that a short `bytes` object and its place in a list cost beside its content."""
 
@@ -147,13 +150,26 @@ class Table:
     def __init__(self, name: str, version: int, columns: Sequence[Column], rows: int):
         self.name, self.version, self.rows = name, version, rows
         self.columns = {c.name: c for c in columns}
-        self.answers: dict[Any, Ids] = {}
-        """Row numbers of the last questions that were costly (`select.py`)."""
+        self._answers: OrderedDict[Any, Ids] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def kept(self, question: Any) -> Ids | None:
+        """Row numbers of a costly question that was asked lately."""
+        return self._answers.get(question)
+
+    def keep(self, question: Any, ids: Ids) -> None:
+        """Remember an answer: the next page of the same question is asked for soon. From any thread."""
+        with self._lock:
+            self._answers[question] = ids
+            while len(self._answers) > _KEPT_ANSWERS:
+                self._answers.popitem(last=False)
 
     @property
     def size(self) -> int:
         """Bytes in memory now, estimated."""
-        return sum(c.size for c in self.columns.values()) + sum(ids.nbytes for ids in self.answers.copy().values())
+        with self._lock:
+            answers = sum(ids.nbytes for ids in self._answers.values())
+        return sum(c.size for c in self.columns.values()) + answers
 
 
 def load(root: Path, version: Version) -> Table:

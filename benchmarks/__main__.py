@@ -1,16 +1,16 @@
-"""`python -m benchmarks [load|growth|api|all]`: figures as JSON; docs/benchmarks.md has the method."""
+"""`python -m benchmarks [load|growth|release|api|all]`: figures as JSON; docs/benchmarks.md has the method."""
 
 import argparse
 import json
 from pathlib import Path
 
-from benchmarks import api, growth, load
+from benchmarks import api, growth, load, release
 
 
 def main() -> None:
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", choices=["load", "growth", "api", "all"], default="all", nargs="?")
+    parser.add_argument("what", choices=["load", "growth", "release", "api", "all"], default="all", nargs="?")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dlt", metavar="PYTHON", help="Python of the environment with benchmarks/requirements.txt")
@@ -21,6 +21,8 @@ def main() -> None:
         figures["load"] = load.main(given.rows, given.rounds, given.dlt)
     if given.what in ("growth", "all"):
         figures["growth"] = growth.main()
+    if given.what in ("release", "all"):
+        figures["release"] = release.main(given.rows, given.rounds)
     if given.what in ("api", "all"):
         beside = Path(given.dlt).parent if given.dlt else None
         figures["api"] = api.main(500_000, given.seconds, beside)

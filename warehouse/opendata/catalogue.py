@@ -156,7 +156,9 @@ def _mend(path: Path, base_url: str, steps: Sequence[Step]) -> int:
         row = con.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
         assert row is not None
         snapshot = int(row[0])
-        con.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [f"{base_url.rstrip('/')}/"])
+        # Values are written out: bound ones make DuckDB import pandas, which takes longer than all of this.
+        address = literal(f"{base_url.rstrip('/')}/")
+        con.execute(f"UPDATE ducklake_metadata SET value = {address} WHERE key = 'data_path'")
         con.execute("UPDATE ducklake_schema SET path = '', path_is_relative = true")
         con.execute("UPDATE ducklake_table SET path = '', path_is_relative = true")
         con.execute(
@@ -164,12 +166,11 @@ def _mend(path: Path, base_url: str, steps: Sequence[Step]) -> int:
             "path_is_relative = true WHERE NOT path_is_relative"
         )
         for step in steps:
-            kept = [p.path for p in step.version.bagian]
+            kept = ", ".join(literal(p.path) for p in step.version.bagian)
             con.execute(
-                "UPDATE ducklake_data_file SET end_snapshot = ? WHERE end_snapshot IS NULL "
-                "AND NOT list_contains(?, path) AND table_id IN "
-                "(SELECT table_id FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL)",
-                [snapshot, kept, step.version.dataset],
+                f"UPDATE ducklake_data_file SET end_snapshot = {snapshot} WHERE end_snapshot IS NULL "
+                f"AND path NOT IN ({kept}) AND table_id IN (SELECT table_id FROM ducklake_table "
+                f"WHERE table_name = {literal(step.version.dataset)} AND end_snapshot IS NULL)"
             )
         con.execute(
             "UPDATE ducklake_table_stats SET record_count = n, file_size_bytes = b FROM ("

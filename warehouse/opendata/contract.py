@@ -18,6 +18,7 @@ from connectors.contract import ContractError
 from connectors.contract.load import Problem
 from connectors.contract.strict import Fault, odcs_faults, read_yaml
 from warehouse.modelling import ModelError
+from warehouse.opendata.manifest import Format
 
 Origin = Literal["resmi", "tiruan", "ulangan"]
 Cadence = Literal["harian", "mingguan", "bulanan", "tahunan"]
@@ -98,6 +99,9 @@ class OpenExtension(_Strict):
     asal_terbit: tuple[Origin, ...] = Field((), description="Origins of rows that may leave.")
     irama: Cadence = Field("harian", description="Cadence at which files in one piece are rebuilt.")
     bagian: Division = Field("tahun", description="Span of one content-addressed part.")
+    format: tuple[Format, ...] = Field(
+        get_args(Format), description="Formats of the downloads; the Parquet parts are always there."
+    )
     topik: tuple[str, ...] = Field(min_length=1)
     kata_kunci: tuple[str, ...] = ()
     lintang: str | None = Field(None, description="Columns of coordinates (WGS 84): GeoJSON is made from them.")

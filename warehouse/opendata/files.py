@@ -70,6 +70,8 @@ def _kept(making: Making, last: Version | None, format: Format) -> list[File]:
 
 
 def _reason_without(making: Making, format: Format) -> str:
+    if format not in making.contract.ext.format:
+        return "Format ini tidak disediakan untuk kumpulan data ini."
     if format == "geojson" and making.contract.ext.lintang is None:
         return "Kumpulan data ini tidak memuat koordinat."
     if format == "xlsx":

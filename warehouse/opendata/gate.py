@@ -5,7 +5,6 @@ data, the audit. Does not belong here: whether a person must approve (`publish.p
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -26,17 +25,8 @@ class OpenDataError(RuntimeError):
     """An open dataset's SQL and its contract do not agree."""
 
 
-@dataclass(frozen=True)
-class Gated:
-    """What came through: `rows` that may leave and their origins, and `faults` for which none of them leaves."""
-
-    rows: int
-    origins: tuple[str, ...]
-    faults: tuple[str, ...]
-
-
-def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Gated:
-    """Put the rows of allowed origins into the temporary table, typed by the contract, and hold them to it.
+def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:
+    """Put the rows of allowed origins into the temporary table, typed by the contract.
 
     Raises OpenDataError if the SQL does not give the contract's columns, or values that their types cannot hold.
     """
@@ -60,9 +50,6 @@ def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Gated
         f"CREATE OR REPLACE TEMP TABLE {RELATION} AS SELECT {fields} FROM ({sql}) "
         f"WHERE {ident(ORIGIN_COLUMN)} IN ({allowed})"
     )
-    found = con.execute(f"SELECT {ident(ORIGIN_COLUMN)}, count(*) FROM {RELATION} GROUP BY 1 ORDER BY 1").fetchall()
-    rows = sum(n for _, n in found)
-    return Gated(rows, tuple(o for o, _ in found), tuple(_broken(con, contract)) if rows else ())
 
 
 def protect_cells(
@@ -135,18 +122,16 @@ def _typed(column: OpenColumn, given: str) -> str:
     return name if given == column.sql_type else f"CAST({name} AS {column.sql_type})"
 
 
-def _broken(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> list[str]:
-    """What the rows break of the contract's promises."""
-    faults = []
-    required = [c.name for c in contract.columns if c.required or c.name == ORIGIN_COLUMN]
-    counts = con.execute(
-        f"SELECT {', '.join(f'count(*) FILTER ({ident(n)} IS NULL)' for n in required)} FROM {RELATION}"
-    ).fetchone()
-    assert counts is not None
-    faults += [f"{name} kosong di {empty} baris" for name, empty in zip(required, counts, strict=True) if empty]
+def doubled_keys(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> list[str]:
+    """Whether a key names more than one row, in words."""
     key = ", ".join(ident(k) for k in contract.key)
-    double = con.execute(f"SELECT count(*) FROM (SELECT 1 FROM {RELATION} GROUP BY {key} HAVING count(*) > 1)")
-    row = double.fetchone()
-    if row and row[0]:
-        faults.append(f"{row[0]} kunci ({', '.join(contract.key)}) muncul lebih dari sekali")
-    return faults
+    # Keys whose hashes are all different are all different; only otherwise are they grouped themselves.
+    hashes = con.execute(f"SELECT count(DISTINCT hash({key})), count(*) FROM {RELATION}").fetchone()
+    assert hashes is not None
+    if hashes[0] == hashes[1]:
+        return []
+    found = con.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM {RELATION} GROUP BY {key} HAVING count(*) > 1)"
+    ).fetchone()
+    assert found is not None
+    return [f"{found[0]} kunci ({', '.join(contract.key)}) muncul lebih dari sekali"] if found[0] else []

@@ -15,7 +15,7 @@ import duckdb
 
 from warehouse.duck import ident, literal
 from warehouse.opendata import formats
-from warehouse.opendata.contract import OpenContract
+from warehouse.opendata.contract import ORIGIN_COLUMN, OpenContract
 from warehouse.opendata.describe import columns_of
 from warehouse.opendata.diff import compare
 from warehouse.opendata.gate import RELATION
@@ -35,15 +35,23 @@ class _Fresh(NamedTuple):
 
 @dataclass(frozen=True)
 class Spans:
-    """The rows in the temporary table by span, in order: name → (rows, digest of them); `first` and `last` date."""
+    """What is in the temporary table: spans in order, name → (rows, digest of them); `first` and `last` date; the
+    origins of the rows; columns that must not be empty → rows in which they are."""
 
     by_name: Mapping[str, tuple[int, str]]
     first: date | None
     last: date | None
+    origins: tuple[str, ...]
+    empty: Mapping[str, int]
 
     @property
     def rows(self) -> int:
         return sum(rows for rows, _ in self.by_name.values())
+
+    @property
+    def faults(self) -> list[str]:
+        """What is empty and must not be, in words."""
+        return [f"{name} kosong di {rows} baris" for name, rows in self.empty.items() if rows]
 
     def same_as(self, version: Version) -> bool:
         """Whether these are the rows of a version, as far as their digests tell."""
@@ -53,26 +61,35 @@ class Spans:
 
 
 def measure(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Spans:
-    """Divide the rows of the temporary table into spans and digest each.
+    """Look once through the temporary table: divide it into spans, digest each, count what is empty.
 
     The digest is a sum of the engine's row hashes. It tells quickly that nothing changed; that something did is told
     by comparing rows, for another release of the engine may hash the same rows otherwise.
     """
     columns = ", ".join(ident(c.name) for c in contract.public)
+    required = [c.name for c in contract.public if c.required or c.name == ORIGIN_COLUMN]
     period = f"CAST({ident(contract.period)} AS DATE)" if contract.period else "NULL"
+    empty = ", ".join(f"count(*) FILTER ({ident(n)} IS NULL)" for n in required)
     found = con.execute(
-        f"SELECT {_span_sql(contract)} AS rentang, count(*), CAST(sum(CAST(hash({columns}) AS HUGEINT)) AS VARCHAR), "
-        f"min({period}), max({period}) FROM {RELATION} GROUP BY 1 ORDER BY 1"
+        f"SELECT {_span_sql(contract)} AS rentang, {ident(ORIGIN_COLUMN)}, count(*), "
+        f"sum(CAST(hash({columns}) AS HUGEINT)), min({period}), max({period}), {empty} "
+        f"FROM {RELATION} GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2"
     ).fetchall()
     form = repr([(c.name, c.sql_type) for c in contract.public])
-    spans = {
-        name: (rows, hashlib.sha256(f"{form}\n{rows}\n{total}".encode()).hexdigest()[:32])
-        for name, rows, total, _, _ in found
-    }
+    sums: dict[str, tuple[int, int]] = {}
+    for name, _, rows, total, *_ in found:
+        # A date that is empty has no span; its row is told by the count of what is empty.
+        before = sums.get(name or "", (0, 0))
+        sums[name or ""] = (before[0] + rows, before[1] + total)
     return Spans(
-        spans,
-        first=min((r[3] for r in found if r[3]), default=None),
-        last=max((r[4] for r in found if r[4]), default=None),
+        {
+            name: (rows, hashlib.sha256(f"{form}\n{rows}\n{total}".encode()).hexdigest()[:32])
+            for name, (rows, total) in sums.items()
+        },
+        first=min((r[4] for r in found if r[4]), default=None),
+        last=max((r[5] for r in found if r[5]), default=None),
+        origins=tuple(sorted({r[1] for r in found})),
+        empty={name: sum(r[6 + n] for r in found) for n, name in enumerate(required)},
     )
 
 

@@ -19,7 +19,14 @@ from warehouse.opendata.contract import OpenContract
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.describe import Publisher, facts, next_due
 from warehouse.opendata.files import Making, make_files
-from warehouse.opendata.gate import close_columns, derivable, personal_data, protect_cells, select_rows
+from warehouse.opendata.gate import (
+    close_columns,
+    derivable,
+    doubled_keys,
+    personal_data,
+    protect_cells,
+    select_rows,
+)
 from warehouse.opendata.manifest import Diff, File, Quality, Version, read_version
 from warehouse.opendata.metadata import datapackage, dictionary, quality, sdi
 from warehouse.opendata.moment import moment_of
@@ -95,27 +102,25 @@ class _Publication:
 
     def run(self) -> Published:
         contract, last = self.contract, self.last
-        gated = select_rows(self.con, contract)
-        answer = Published(contract.name, "tidak_berubah", last.versi if last else None, gated.rows, gated.origins)
-        if not gated.rows:
+        select_rows(self.con, contract)
+        earlier = self._earlier()
+        protection = protect_cells(self.con, contract, earlier)
+        close_columns(self.con, contract)
+        spans = measure(self.con, contract)
+        standing = last.versi if last else None
+        answer = Published(contract.name, "tidak_berubah", standing, spans.rows, spans.origins)
+        if not spans.rows:
             allowed = ", ".join(contract.ext.asal_terbit)
             return replace(
                 answer, status="kosong", alasan=f"tidak ada baris yang boleh terbit (asal dibuka: {allowed})"
             )
-        faults: Sequence[str] = [*gated.faults, *refused(contract, last)]
-        if faults:
-            return replace(answer, status="ditahan", alasan="; ".join(faults))
-        earlier = self._earlier()
-        protection = protect_cells(self.con, contract, earlier)
-        if protection.salah:
-            return replace(answer, status="ditahan", alasan="; ".join(protection.salah))
-        close_columns(self.con, contract)
-        spans = measure(self.con, contract)
-        told = facts(contract, self.agency, gated.origins, self.publisher) | {"sdi": sdi.fields(contract)}
+        told = facts(contract, self.agency, spans.origins, self.publisher) | {"sdi": sdi.fields(contract)}
         same_words = last is not None and all(getattr(last, name) == value for name, value in told.items())
         if last is not None and same_words and spans.same_as(last):
             return answer
-        faults = [
+        faults = [*protection.salah, *spans.faults, *refused(contract, last)]
+        faults = faults or doubled_keys(self.con, contract)
+        faults = faults or [
             *personal_data(self.con, contract, self.decisions.waivers(contract.name)),
             *derivable(self.con, contract, earlier, protection),
         ]

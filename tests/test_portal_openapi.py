@@ -48,6 +48,16 @@ def test_every_answer_is_as_described(served: Served, path: str) -> None:
         ask()
 
 
+def test_the_examples_of_the_document_find_something(served: Served) -> None:
+    document = served.get("/openapi.json").json()
+    for path, described in document["paths"].items():
+        if path.startswith("/api/3/"):
+            asked = {p["name"]: p["example"] for p in described["get"]["parameters"] if "example" in p}
+            assert served.get(path, params=asked).status_code == 200, (path, asked)
+            content = described["post"]["requestBody"]["content"]["application/json"]
+            assert served.post(path, json=content["example"]).status_code == 200, (path, content["example"])
+
+
 def test_the_document_describes_every_address_and_what_is_named_in_it_is_there(served: Served) -> None:
     document = served.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")

@@ -201,7 +201,7 @@ class Portal:
             "/atom.xml": lambda: (feeds.ATOM, feeds.all_versions(service, edition)),
             "/sitemap.xml": lambda: (feeds.XML, feeds.sitemap(service, edition)),
             "/robots.txt": lambda: ("text/plain; charset=utf-8", feeds.robots(service)),
-            "/openapi.json": lambda: (JSON, document(service)),
+            "/openapi.json": lambda: (JSON, document(service, edition)),
             "/status": lambda: (JSON, downloads.status(service, edition)),
             "/api/3": lambda: (JSON, b'{"version":3}'),
             "/api/3/": lambda: (JSON, b'{"version":3}'),

@@ -10,6 +10,8 @@ import orjson
 from ssp_pipeline.portal.ckan import ACTIONS, Action, Kind, Param
 from ssp_pipeline.portal.datastore import MOST_ROWS
 from ssp_pipeline.portal.dump import MEDIA
+from ssp_pipeline.portal.packages import slug
+from ssp_pipeline.portal.releases import Edition
 from ssp_pipeline.portal.service import Service
 
 Schema = dict[str, Any]
@@ -139,6 +141,24 @@ def _refusals(schema: str, *statuses: str) -> Schema:
     }
 
 
+def _examples(edition: Edition) -> dict[str, Schema]:
+    """Values that find something in this edition, by action (empty: any) and parameter."""
+    version = next(iter(edition.versions.values()), None)
+    if version is None:
+        return {}
+    name, column = version.dataset, version.kolom[0].nama
+    shown: dict[str, Schema] = {
+        "": {"resource_id": name, "id": name, "sql": f"SELECT * FROM {name} LIMIT 5", "name": "package_show"},
+        "resource_show": {"id": version.berkas[0].id} if version.berkas else {},
+        "organization_show": {"id": version.instansi},
+        "group_show": {"id": slug(version.topik[0])} if version.topik else {},
+        "tag_show": {"id": version.kata_kunci[0]} if version.kata_kunci else {},
+        "package_search": {"q": name, "fq": f"organization:{version.instansi}", "sort": "name asc"},
+        "datastore_search": {"sort": f"{column} desc", "fields": column, "records_format": "lists", "limit": 3},
+    }
+    return shown
+
+
 def _query(param: Param) -> Schema:
     shown: Schema = {"name": param.name, "in": "query", "description": param.text, "required": param.required}
     if param.kind in ("object", "any", "list"):
@@ -147,7 +167,8 @@ def _query(param: Param) -> Schema:
     return shown | {"schema": _KINDS[param.kind] | ({"minimum": -1} if param.name == "facet.limit" else {})}
 
 
-def _action(name: str, action: Action) -> Schema:
+def _action(name: str, action: Action, examples: dict[str, Schema]) -> Schema:
+    known = examples.get("", {}) | examples.get(name, {})
     result = _RESULTS.get(name, {"type": "object"})
     body = {
         "type": "object",
@@ -166,8 +187,12 @@ def _action(name: str, action: Action) -> Schema:
         "required": [p.name for p in action.params if p.required],
     }
     about = {"summary": action.text, "tags": ["CKAN"], "responses": responses}
-    get = about | {"operationId": name, "parameters": [_query(p) for p in action.params]}
-    post = about | {"operationId": f"{name}_post", "requestBody": {"content": _json(schema)}}
+    params = [_query(p) | ({"example": known[p.name]} if p.name in known else {}) for p in action.params]
+    content = {
+        "application/json": {"schema": schema, "example": {p["name"]: p["example"] for p in params if "example" in p}}
+    }
+    get = about | {"operationId": name, "parameters": params}
+    post = about | {"operationId": f"{name}_post", "requestBody": {"content": content}}
     return {"get": get, "post": post}
 
 
@@ -240,9 +265,10 @@ def _redirect(summary: str, params: list[Schema]) -> Schema:
     return {"get": {"summary": summary, "parameters": params, "responses": moved | _refusals("Error", "404", "410")}}
 
 
-def document(service: Service) -> bytes:
-    """The document as JSON."""
-    paths = {f"/api/3/action/{name}": _action(name, action) for name, action in ACTIONS.items()}
+def document(service: Service, edition: Edition) -> bytes:
+    """The document as JSON, with examples that find something in the edition."""
+    examples = _examples(edition)
+    paths = {f"/api/3/action/{name}": _action(name, action, examples) for name, action in ACTIONS.items()}
     paths |= {
         "/api/sql": _sql(),
         "/datastore/dump/{id}": _dump(),

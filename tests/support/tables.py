@@ -30,6 +30,11 @@ class Tables:
         self.con.execute(f"CREATE OR REPLACE TABLE {LAKE}.{table} AS SELECT {columns} FROM _rows")
         self.con.unregister("_rows")
 
+    def make(self, table: str, columns: Mapping[str, str]) -> None:
+        """Make a table without rows."""
+        fields = ", ".join(f'"{name}" {sql}' for name, sql in columns.items())
+        self.con.execute(f"CREATE TABLE {LAKE}.{table} ({fields})")
+
     def empty(self, table: str) -> None:
         """Take all rows out."""
         self.con.execute(f"DELETE FROM {LAKE}.{table}")

@@ -156,6 +156,52 @@ def test_the_real_cameras_stand_where_the_file_says(loaded: Loaded) -> None:
     assert {str(r["id_kamera"]): (r["nama_kamera"], r["lintang"], r["bujur"]) for r in shown} == expected
 
 
+CHILLI_ALERTS = [
+    ("2024-01-09", "2024-01-17", "info"),
+    ("2024-02-15", "2024-02-24", "waspada"),
+    ("2024-03-13", "2024-03-17", "kritis"),
+    ("2024-03-20", "2024-03-27", "info"),
+    ("2024-04-16", "2024-04-20", "info"),
+    ("2024-10-21", "2024-10-25", "kritis"),
+    ("2024-10-29", "2024-11-06", "info"),
+]
+"""First day, last day and level at the start of the early warnings about red chilli in 2024: the fall after New Year,
+the rise to Ramadan and its peak, the falls before and after Lebaran, the spike of October and its end."""
+
+
+def test_the_early_warnings_about_red_chilli_in_2024_are_those_of_the_known_swings(loaded: Loaded) -> None:
+    year = ["--from", "2024-01-01", "--to", "2024-12-31"]
+    done = subprocess.run(
+        [SSP, "alerts", *year, "--rule", "lonjakan_harga", "--key", "cat_7", "--json"],
+        env=loaded.environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    events = json.loads(done.stdout)
+    starts = [e for e in events if e["peristiwa"] == "mulai"]
+    ends = [e for e in events if e["peristiwa"] == "selesai"]
+    assert [(a["hari"], b["hari"], a["tingkat"]) for a, b in zip(starts, ends, strict=True)] == CHILLI_ALERTS
+    prices = {day: price for (code, day), price in category_prices().items() if code == "cat_7"}
+    days = sorted(prices)
+    for start in starts:
+        day = date.fromisoformat(start["hari"])
+        old, new = prices[days[days.index(day) - 5]], prices[day]
+        assert start["nilai"] == round(float(100 * (new / old - 1)), 1)
+        assert f"{new:,.0f}".replace(",", ".") in start["kalimat"]
+    (peak,) = [s for s in starts if s["hari"] == "2024-03-13"]
+    assert peak["kalimat"] == (
+        "Cabai Merah di Sumatera Utara naik 43,0 persen dalam lima tanggal harga, dari Rp60.100 menjadi Rp85.950 per "
+        "kg pada Rabu, 13 Maret 2024, melebihi dua kali perubahan yang lazim."
+    )
+
+
+def test_the_price_page_draws_the_same_series(loaded: Loaded) -> None:
+    shown = loaded.snapshot(
+        "SELECT month(tanggal) AS bulan, round(avg(harga)) AS rerata FROM dashboard.harga_tren "
+        "WHERE tingkat = 'provinsi' AND kode_sumber = 'cat_7' AND year(tanggal) = 2024 GROUP BY ALL"
+    )
+    means = {row["bulan"]: int(row["rerata"]) for row in shown}
+    assert (means[3], means[11]) == (59_862, 26_876)
+
+
 REPLAYED = {
     "source.pihps__harga_pangan_wilayah": "_asal",
     "source.pihps__harga_pangan_pasar": "_asal",

@@ -57,13 +57,13 @@ def protect_cells(
 ) -> Protection:
     """Suppress small cells in the temporary table, while its closed columns still tell which they are.
 
-    `earlier`: Parquet parts of each version that readers may have, oldest first. Raises OpenDataError for a table that
-    cannot be protected as its contract says.
+    `earlier`: Parquet parts of each version that readers may have, oldest first. A table that cannot be protected as
+    its contract says has that for a fault (`salah`).
     """
     try:
         return protect(con, RELATION, contract, earlier)
     except PrivacyError as error:
-        raise OpenDataError(f"{contract.name}: {error}") from None
+        return Protection(0, 0, salah=(str(error),))
 
 
 def derivable(

@@ -118,8 +118,12 @@ class _Publication:
         same_words = last is not None and all(getattr(last, name) == value for name, value in told.items())
         if last is not None and same_words and spans.same_as(last):
             return answer
-        faults = [*protection.salah, *spans.faults, *refused(contract, last)]
-        faults = faults or doubled_keys(self.con, contract)
+        faults = [
+            *spans.faults,
+            *doubled_keys(self.con, contract),
+            *refused(contract, last),
+            *protection.salah,
+        ]
         faults = faults or [
             *personal_data(self.con, contract, self.decisions.waivers(contract.name)),
             *derivable(self.con, contract, earlier, protection),

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -81,6 +82,7 @@ def test_axe_finds_nothing_wrong_and_no_width_overflows(page: Page, served: Serv
     page.goto(served.url + PAGES[name])
     if name == "sql":
         expect(page.locator("#hasil table")).to_be_visible()
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert overflow(page) == 0, f"{width} px"
@@ -126,6 +128,20 @@ def test_searching_filtering_and_downloading_gives_the_bytes_that_were_promised(
         expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 11 sampai 20 dari 106")
         for label, form in (("CSV", "csv"), ("Excel (XLSX)", "xlsx"), ("Parquet", "parquet")):
             assert _downloaded(page, label, served.root) == _sha256(served.root, form)
+
+
+def test_rows_that_a_script_fetches_look_like_those_that_came_with_the_page(browser: Browser, served: Served) -> None:
+    for dataset in ("harga_uji", "kamera_uji", "penerimaan_uji"):
+        with opened(browser) as page:
+            page.goto(f"{served.url}/dataset/{dataset}/")
+            rows = page.locator("#tabel tbody tr")
+            first, links = rows.all_inner_texts(), _targets(page)
+            page.get_by_role("button", name="Berikutnya").click()
+            expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 11 sampai")
+            page.get_by_role("button", name="Sebelumnya").click()
+            expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 1 sampai")
+            assert rows.all_inner_texts() == first
+            assert _targets(page) == links
 
 
 def test_every_number_leads_to_the_query_that_gives_it(browser: Browser, served: Served) -> None:
@@ -267,6 +283,12 @@ def test_pages_of_the_manual_can_be_pictured(browser: Browser, served: Served, t
             assert picture[8:12] == b"WEBP"
             assert 5_000 < len(picture) < 150_000
             (folder / f"portal-{name}.webp").write_bytes(picture)
+
+
+def _targets(page: Page) -> list[str]:
+    """Where the numbers of the table lead, as SQL."""
+    links = page.locator("#tabel tbody td a").all()
+    return [unquote(str(link.get_attribute("href"))) for link in links]
 
 
 def _received(request: object) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ssp_pipeline.portal.site import marks
-from ssp_pipeline.portal.site.charts import MOST_LINES, Chart, chart_of
+from ssp_pipeline.portal.site.charts import MOST_LINES, WHOLE_FROM, Chart, chart_of
 from ssp_pipeline.portal.site.marks import DARK, Tile, tiles_of
 from ssp_pipeline.portal.site.rows import Rows, cell_sql, constants, ident, literal, preview_sql
 from ssp_pipeline.portal.site.text import Words, words
@@ -45,7 +45,7 @@ def drawn(root: Path, name: str, tiles: dict[str, Tile], **changes: Any) -> tupl
 
 
 def written(number: Any, unit: str, w: Words) -> str:
-    shown = w.number(round(float(number), 2))
+    shown = w.number(round(float(number), 0 if abs(number) >= WHOLE_FROM else 2))
     return f"Rp{shown}{unit[2:]}" if unit.startswith("Rp") else f"{shown} {unit}".strip()
 
 

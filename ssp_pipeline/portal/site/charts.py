@@ -20,6 +20,8 @@ from warehouse.opendata.manifest import Version
 MOST_LINES = 6
 MOST_BARS = 20
 MOST_PERIODS = 180
+WHOLE_FROM = 10_000
+"""Figures from here on are shown without decimals; their query gives these."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,8 @@ def _ends(figures: Sequence[Figure], missing: int, words: Words) -> str:
 
 
 def _amount(record: Mapping[str, Any], unit: str, words: Words) -> str:
-    shown = words.number(round(record["nilai"], 2))
+    whole = abs(record["nilai"]) >= WHOLE_FROM
+    shown = words.number(round(record["nilai"], 0 if whole else 2))
     return f"Rp{shown}{unit[2:]}" if unit.startswith("Rp") else f"{shown} {unit}".strip()
 
 

@@ -168,7 +168,8 @@ def _table(version: Version, preview: Answer, w: Words) -> list[list[_Cell]]:
         cells = []
         for name, value in row.items():
             counted = name in numbers and value is not None
-            shown = w.value(value) if name in numbers or not isinstance(value, int | float | Decimal) else str(value)
+            plain = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and name not in numbers
+            shown = str(value) if plain else w.value(value)
             cells.append(_Cell(shown, name in numbers, cell_sql(version, name, row) if counted else None))
         table.append(cells)
     return table

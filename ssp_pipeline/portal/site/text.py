@@ -76,16 +76,16 @@ class Words:
         return f"{shown} {_UNITS[unit]}"
 
     def value(self, value: object) -> str:
-        """A cell of a table. Codes are text and stay as they are."""
+        """A cell of a table, as the script of a dataset's page writes it too. Codes are text and stay as they are."""
         match value:
             case None:
                 return NONE
             case bool():
-                return self.gettext("ya") if value else self.gettext("tidak")
+                return str(value).lower()
             case int() | float() | Decimal():
                 return self.number(value)
             case datetime():
-                return value.astimezone(WIB).isoformat(sep=" ", timespec="seconds")
+                return value.astimezone(WIB).strftime("%Y-%m-%d %H:%M:%S WIB")
             case _:
                 return str(value)
 

@@ -3,6 +3,7 @@
 
 const lang = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(lang, { maximumFractionDigits: 6 });
+const instants = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Jakarta", dateStyle: "short", timeStyle: "medium" });
 const literal = (value) => "'" + String(value).replaceAll("'", "''") + "'";
 
 // Table
@@ -30,7 +31,8 @@ if (bar) {
   const shown = (column, value) => {
     if (value === null || value === undefined || value === "") return "–";
     if (figures.has(column)) return numbers.format(Number(value));
-    return types.get(column) === "date" ? String(value).slice(0, 10) : String(value);
+    if (types.get(column) === "date") return String(value).slice(0, 10);
+    return types.get(column) === "datetime" ? `${instants.format(new Date(value))} WIB` : String(value);
   };
   const cell = (row, column) => {
     const td = document.createElement("td");

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from tests.support.portal import Hand, Served, running
 
+pytest_plugins = ["tests.support.portal_fixtures"]
+
 SQL = {
     "kode": "VARCHAR", "nama": "VARCHAR", "jumlah": "BIGINT", "nilai": "DECIMAL(18,2)", "porsi": "DOUBLE",
     "tanggal": "DATE", "waktu": "TIMESTAMP", "aktif": "BOOLEAN",
@@ -140,6 +142,22 @@ def _same(text: str | None) -> str | None:
         return str(Decimal(text).normalize()) if "." in text and text.count(".") == 1 else text
     except ArithmeticError:
         return text
+
+
+@pytest.mark.parametrize("path", ["hand:uji", "served:kamera_uji", "served:penerimaan_uji"])
+def test_every_value_that_is_shown_finds_its_rows_in_both_ways_of_asking(
+    hand: Served, served: Served, path: str
+) -> None:
+    portal, name = (hand if path.startswith("hand") else served), path.partition(":")[2]
+    rows = portal.action("datastore_search", resource_id=name, limit=500)["records"]
+    for row in rows[:40:7]:
+        for column, value in row.items():
+            asked = {column: value}
+            posted = portal.action("datastore_search", resource_id=name, filters=asked, limit=500)["records"]
+            assert posted == [r for r in rows if r[column] == value], asked
+            params = {"resource_id": name, "filters": json.dumps(asked), "limit": 500}
+            got = portal.get("/api/3/action/datastore_search", params=params).json()["result"]["records"]
+            assert got == posted
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ Belongs here: columns, their indexes and texts. Does not belong here: questions 
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from json.encoder import encode_basestring
@@ -70,7 +70,7 @@ class Column:
         """The plain text of each code, as it stands in a CSV file; empty for no value."""
         if self.type == "string":
             return [*self.values.to_pylist(), ""]
-        return [*(t.decode().strip('"') for t in self.json[:-1]), ""]
+        return ["" if t == b"null" else t.decode().strip('"') for t in self.json]
 
     @cached_property
     def _rows_by_code(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
@@ -125,11 +125,17 @@ class Column:
                 case "date":
                     return date.fromisoformat(value)
                 case "datetime":
-                    return datetime.fromisoformat(value)
+                    return self._instant(datetime.fromisoformat(value))
                 case _:
                     return {"true": True, "false": False}[str(value).lower()]
         except (TypeError, KeyError, ValueError, InvalidOperation):
             raise ValueError(f"{value!r} is no {self.type}") from None
+
+    def _instant(self, value: datetime) -> datetime:
+        """The instant as the column has it: with a zone or without; without one UTC is meant."""
+        if self.values.type.tz is None:
+            return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
 
     @property
     def size(self) -> int:

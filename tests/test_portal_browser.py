@@ -56,7 +56,7 @@ SHOWN = {
     "sql": ("/sql/#SELECT%20*%20FROM%20{garis}%20LIMIT%205", 1024, 800, None),
 }
 """Pages of the manual: address, with a dataset by the kind of its chart, width, height, and the place to begin at."""
-PUBLIC_FOLDER = "SSP_GAMBAR"
+PUBLIC_FOLDER = "GAMBAR_DARI"
 """Names the public folder whose pages become the pictures in docs/gambar; without it pictures of a small release are
 made and thrown away."""
 _TO_WEBP = """async (png) => {
@@ -122,7 +122,7 @@ def test_searching_filtering_and_downloading_gives_the_bytes_that_were_promised(
         page.get_by_label("Isi", exact=True).fill("Bawang Merah")
         page.get_by_role("button", name="Saring").click()
         expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 1 sampai 10 dari 106")
-        names = page.locator("#tabel tbody tr td:nth-child(3)").all_inner_texts()
+        names = page.locator("#tabel tbody tr td:nth-child(5)").all_inner_texts()
         assert set(names) == {"Bawang Merah"}
         page.get_by_role("button", name="Berikutnya").click()
         expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 11 sampai 20 dari 106")

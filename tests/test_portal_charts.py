@@ -105,7 +105,7 @@ def test_a_line_shows_at_most_as_many_groups_as_can_be_told_apart(root: Path, ti
 
 def test_rates_are_averaged_and_amounts_added_and_the_caption_says_so(root: Path, tiles: dict[str, Tile]) -> None:
     assert drawn(root, "harga_uji", tiles)[1].caption.startswith("Rata-rata, Rp/kg")
-    assert drawn(root, "penerimaan_uji", tiles)[1].caption.startswith("Jumlah, Rp")
+    assert drawn(root, "penerimaan_uji", tiles)[1].caption.startswith("Jumlah, Rp · 1 Oktober 2026")
 
 
 def test_stand_in_data_is_marked_inside_the_picture_and_official_data_is_not(

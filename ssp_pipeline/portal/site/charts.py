@@ -92,7 +92,9 @@ def chart_of(version: Version, rows: Rows, tiles: Mapping[str, Tile], words: Wor
         specs=specs,
         answer=answer,
         title=wanted["judul"],
-        caption=_caption(version, _of_groups(version, rows, words) if kind == "garis" else "", words),
+        caption=_caption(
+            version, _of_groups(version, rows, words) if kind == "garis" else _as_of(version, rows, words), words
+        ),
         summary=_when(newest, words) if kind == "garis" else _ends(figures, len(everything) - len(records), words),
         figures=figures,
         script={
@@ -203,17 +205,28 @@ def _of_groups(version: Version, rows: Rows, words: Words) -> str:
     return told.format(jumlah=MOST_LINES, semua=words.number(groups))
 
 
-def _caption(version: Version, groups: str, words: Words) -> str:
+def _as_of(version: Version, rows: Rows, words: Words) -> str:
+    """The period that a map or bars show."""
+    if not version.kolom_periode:
+        return ""
+    period, table = ident(version.kolom_periode), ident(version.dataset)
+    ((newest,),) = rows.ask(f"SELECT max({period}) FROM {table}{_clause(_newest(version))}").rows
+    return words.day(newest) if isinstance(newest, date) else str(newest)
+
+
+def _caption(version: Version, shown: str, words: Words) -> str:
     """How the points were made, unit, choice and source, in one line."""
     way = words.gettext("Rata-rata") if _aggregate(version) == "avg" else words.gettext("Jumlah")
     chosen = [str(v) for v in ((version.grafik or {}).get("saring") or {}).values()]
     source = words.gettext("Sumber: {nama}").format(nama=version.produsen)
-    return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, groups, source) if part)
+    return " · ".join(part for part in (f"{way}, {_unit(version)}".rstrip(", "), *chosen, shown, source) if part)
 
 
 def _ends(figures: Sequence[Figure], missing: int, words: Words) -> str:
     high, low = (f"{figure.name} {figure.text}" for figure in (figures[0], figures[-1]))
     told = words.gettext("Tertinggi: {tinggi}. Terendah: {rendah}.").format(tinggi=high, rendah=low)
+    if len(figures) == 1:
+        told = f"{high}."
     if missing:
         left_out = words.gettext("{jumlah} tidak ditampilkan, karena ada sel yang kosong atau ditekan.")
         told = f"{told} {left_out.format(jumlah=words.number(missing))}"

@@ -75,7 +75,7 @@ def gather(root: Path, entry: Entry, tiles: Mapping[str, Tile]) -> Gathered:
     with Rows(root, entry.version) as rows:
         charts = {language: chart_of(entry.version, rows, tiles, words(language)) for language in LANGUAGES}
         shared = constants(rows, entry.version)
-        columns = [c.nama for c in entry.version.kolom if c.nama not in shared or c.kunci]
+        columns = _preview_columns(entry.version, shared)
         return Gathered(entry, shared, rows.ask(preview_sql(entry.version, columns)), charts)
 
 
@@ -142,6 +142,13 @@ def citation(version: Version, setting: Setting) -> str:
     number = w.gettext("versi %(nomor)s") % {"nomor": version.versi}
     address = f"{setting.options.base_url}/dataset/{version.dataset}/v{version.versi}/"
     return f"{version.produsen} ({version.terbit.year}). {title}, {number}. Sidata. {address}"
+
+
+def _preview_columns(version: Version, shared: Mapping[str, Any]) -> list[str]:
+    """The period and the figures before what they are of, so that a phone shows them; nothing that all rows share."""
+    shown = [c.nama for c in version.kolom if c.nama not in shared or c.kunci]
+    first = [n for n in (version.kolom_periode, *_numbers(version)) if n in shown]
+    return [*first, *(n for n in shown if n not in first)]
 
 
 def _pictures(folder: str, width: str, svg: str) -> list[dict[str, str]]:

@@ -335,7 +335,11 @@ def test_a_rebuild_from_the_archive_alone_makes_the_same_tables(ssp: Ssp, own: S
     assert "pihps.harga_pangan_pasar: 3 diterima" in out
     with own.open() as workspace:
         assert workspace.lake.tables("core") == []
-        assert not give_out(workspace).created, "the same tables make no new snapshot"
+        give_out(workspace)
+    *_, old, new = (snapshot.manifest(v)["bagian"] for v in snapshot.versions(own.snapshots))
+    other = {table for table in old.keys() | new.keys() if old.get(table) != new.get(table)}
+    of_runs = {"open_data.kualitas_data_instansi", "dashboard.peringatan"}
+    assert other <= of_runs, "what tells of the runs themselves may differ, nothing else"
     assert contents(own) == before
     assert ssp(own, "verify", "--dataset", "pihps.harga_pangan_pasar")[0] == 0
 

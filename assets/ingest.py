@@ -5,7 +5,7 @@ rows and partitions (`settle.py`, `files.py`).
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,6 +28,9 @@ from warehouse import ops
 
 RESTARTS = 3
 """Times a pull is begun anew when the agency's pages changed while they were read."""
+
+READ_BYTES = 1 << 20
+"""Size of the payloads that are read together."""
 
 WIB_OFFSET = timedelta(hours=7)
 
@@ -140,15 +143,15 @@ class Ingest:
             key_month=f"{window.end:%Y-%m}" if contract.has_private else None,
         ) as pull:
             context = self._context(contract, window, pull)
-            for payload in ahead(feed.pull(context)):
-                payloads.append(payload)
+            for group in _by_size(ahead(feed.pull(context))):
+                payloads.extend(group)
                 if staging is None or fault is not None:
                     continue
                 try:
-                    settler.read(staging, [payload])
+                    settler.read(staging, group)
                 except PayloadError as error:
                     fault = error
-                payloads[-1] = replace(payload, body=b"")
+                payloads[-len(group) :] = [replace(payload, body=b"") for payload in group]
             crashpoint("ingest.pulled")
             pull.seal()
         crashpoint("ingest.sealed")
@@ -172,6 +175,18 @@ class Ingest:
             archive=archive,
             secrets=ws.secret,
         )
+
+
+def _by_size(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
+    """Payloads in groups that are worth reading: threads that hand over each small one get in each other's way."""
+    group: list[Payload] = []
+    for payload in payloads:
+        group.append(payload)
+        if sum(len(p.body) for p in group) >= READ_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 @dataclass(frozen=True)

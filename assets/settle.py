@@ -99,12 +99,12 @@ class Settler:
         """An empty staging area; a partition date after `today` is refused."""
         return Staging(self._contract, regions=self._ws.regions, hash_key=self._ws.hash_key, today=today)
 
-    def read(self, staging: Staging, payloads: Iterable[Payload]) -> Staging:
+    def read(self, staging: Staging, payloads: Sequence[Payload]) -> Staging:
         """Read payloads into the staging area. Raises PayloadError."""
         feed = self._ws.registry.feed(self._contract)
-        for payload in payloads:
-            staging.add(payload, feed.read(payload, self._contract))
-            self._progress(self._contract.id, staging.rows)
+        for payload, raw in zip(payloads, feed.read_all(payloads, self._contract), strict=True):
+            staging.add(payload, raw)
+        self._progress(self._contract.id, staging.rows)
         return staging
 
     def brought(

@@ -4,7 +4,7 @@ Belongs here: what a pull is given and what it gives back. Does not belong here:
 reading work.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -136,3 +136,11 @@ class Feed:
 
     pull: Callable[[PullContext], Iterable[Payload]]
     read: Callable[[Payload, Contract], pl.DataFrame] = field(default=_read_json_rows)
+
+    def read_all(self, payloads: Iterable[Payload], contract: Contract) -> Iterator[pl.DataFrame]:
+        """What `read` gives for each payload, in order. Raises PayloadError when it comes to one that it refuses."""
+        if self.read is _read_json_rows:
+            from connectors.read.json_rows import read_json_pages
+
+            return read_json_pages(payloads, contract)
+        return (self.read(payload, contract) for payload in payloads)

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,8 +58,6 @@ class Pull:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._temps = blobs.open_temps()
-        self._syncs = ThreadPoolExecutor(_SYNC_THREADS, "archive-sync")
-        self._synced: list[Future[None]] = []
         self._open = True
 
     def __enter__(self) -> Self:
@@ -172,10 +170,7 @@ class Pull:
             size = self._blobs.stored_size(name, body, sha, self._key)
             if size is None:
                 stored = pack(body, sha, self._key)
-                temp = self._temps.write(str(next(self._numbers)), stored)
-                self._moves[self._blobs.path(name)] = temp
-                # While the next body is fetched this one gets to the disk.
-                self._synced.append(self._syncs.submit(fsync_path, temp))
+                self._moves[self._blobs.path(name)] = self._temps.write(str(next(self._numbers)), stored)
                 size = len(stored)
             self._sizes[name] = size
         return size
@@ -185,16 +180,15 @@ class Pull:
 
         Folders of bodies that were there before are synced as well: whoever put them there may not have got so far.
         """
-        for synced in self._synced:
-            synced.result()
-        crashpoint("archive.temps_synced")
         folders = {self._blobs.path(name).parent for name in self._sizes}
-        for folder in {final.parent for final in self._moves}:
-            folder.mkdir(mode=PRIVATE_DIR, exist_ok=True)
-        for final, temp in self._moves.items():
-            temp.rename(final)
-            crashpoint("archive.blob_renamed")
-        list(self._syncs.map(fsync_path, [*folders, self._blobs.root]))
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            list(pool.map(fsync_path, self._moves.values()))
+            crashpoint("archive.temps_synced")
+            for final, temp in self._moves.items():
+                final.parent.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+                temp.rename(final)
+                crashpoint("archive.blob_renamed")
+            list(pool.map(fsync_path, [*folders, self._blobs.root]))
         crashpoint("archive.folders_synced")
 
     def _must_be_open(self) -> None:
@@ -203,5 +197,4 @@ class Pull:
 
     def _close(self) -> None:
         self._open = False
-        self._syncs.shutdown(cancel_futures=True)
         self._temps.close()

@@ -9,7 +9,7 @@ is faster and leaves the interpreter to others, but it fills missing keys with n
 first of repeated keys and writes numbers through float64: it reads bodies that are shown to have none of these.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -33,6 +33,9 @@ _TEXTS = {str, type(None)}
 _INTEGERS = {int, type(None)}
 _WORTH_BYTES = 16_384
 """Size from which Polars' reader is worth its start."""
+
+_AT_ONCE_BYTES = 1 << 20
+"""Size of the plain bodies that it is given at once."""
 
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _Decode = Callable[[Any], list[Any]]
@@ -158,20 +161,69 @@ def _descend(body: bytes, path: tuple[str, ...], where: str) -> Any:
     return part
 
 
-def _plain_rows(rows: bytes, contract: Contract) -> pl.DataFrame | None:
-    """The list of rows of a plain body by Polars' reader; None when some row may have a key twice.
+def _plain_part(payload: Payload, contract: Contract) -> bytes | None:
+    """Bytes of the list of rows, if Polars' reader may read them. Raises PayloadError."""
+    if len(payload.body) < _WORTH_BYTES or not (payload.plain or allow_list(contract).is_plain(payload.body)):
+        return None
+    return bytes(_descend(payload.body, contract.ext.baris.di, payload.slot))
+
+
+def _plain_frames(parts: Sequence[bytes], contract: Contract) -> list[pl.DataFrame | None]:
+    """Lists of rows of plain bodies by Polars' reader; None for a list in which some row may have a key twice.
 
     The rows have as many colons as keys, and those in the texts.
     """
     names = wire_names(contract)
     keys = dict.fromkeys((*names, *allow_list(contract).row_keys), pl.String)
-    frame = pl.Series([rows.decode()]).str.json_decode(pl.List(pl.Struct(keys))).explode().struct.unnest()
-    colons = rows.count(b":")
-    if colons != frame.height * len(keys):
-        inside = frame.select(pl.sum_horizontal(pl.all().str.count_matches(":", literal=True).sum())).item()
-        if colons != frame.height * len(keys) + inside or b"\\u" in rows:
-            return None
-    return frame.drop(list(keys)[len(names) :]) if len(keys) > len(names) else frame
+    lists = pl.Series([part.decode() for part in parts]).str.json_decode(pl.List(pl.Struct(keys)))
+    heights = lists.list.len().to_list()
+    if 0 in heights:
+        return [None] * len(parts)
+    rows = lists.explode().struct.unnest()
+    found: list[pl.DataFrame | None] = []
+    start = 0
+    for part, height in zip(parts, heights, strict=True):
+        frame = rows.slice(start, height)
+        start += height
+        colons = part.count(b":") - height * len(keys)
+        if colons and (b"\\u" in part or colons != _colons(frame)):
+            found.append(None)
+        else:
+            found.append(frame.drop(list(keys)[len(names) :]) if len(keys) > len(names) else frame)
+    return found
+
+
+def _colons(frame: pl.DataFrame) -> int:
+    return int(frame.select(pl.sum_horizontal(pl.all().str.count_matches(":", literal=True).sum())).item())
+
+
+def read_json_pages(payloads: Iterable[Payload], contract: Contract) -> Iterator[pl.DataFrame]:
+    """What `read_json_rows` gives for each payload, in order; plain bodies are read some at a time.
+
+    Raises PayloadError when it comes to a payload that cannot be read.
+    """
+    waiting: list[tuple[Payload, bytes]] = []
+    for payload in payloads:
+        part = _plain_part(payload, contract)
+        if part is not None:
+            waiting.append((payload, part))
+        if part is None or sum(len(p) for _, p in waiting) >= _AT_ONCE_BYTES:
+            yield from _turned(waiting, contract)
+            waiting = []
+        if part is None:
+            yield read_json_rows(payload, contract)
+    yield from _turned(waiting, contract)
+
+
+def _turned(waiting: Sequence[tuple[Payload, bytes]], contract: Contract) -> Iterator[pl.DataFrame]:
+    frames = _plain_frames([part for _, part in waiting], contract) if waiting else []
+    for (payload, _), frame in zip(waiting, frames, strict=True):
+        yield _strictly(payload, contract) if frame is None else frame
+
+
+def _strictly(payload: Payload, contract: Contract) -> pl.DataFrame:
+    body = _descend(payload.body.removeprefix(_BOM), contract.ext.baris.di, payload.slot)
+    return _rows(lambda type_: _decoder(list[type_]).decode(body), payload, contract)  # type: ignore[valid-type]
 
 
 def read_json_rows(payload: Payload, contract: Contract) -> pl.DataFrame:
@@ -185,12 +237,9 @@ def read_json_rows(payload: Payload, contract: Contract) -> pl.DataFrame:
     Raises PayloadError when the body is not JSON, has no list of rows there, a row is no object, or a required
     key is in no row; the message then names the keys that are new.
     """
-    body = _descend(payload.body.removeprefix(_BOM), contract.ext.baris.di, payload.slot)
-    if len(payload.body) >= _WORTH_BYTES and (payload.plain or allow_list(contract).is_plain(payload.body)):
-        frame = _plain_rows(bytes(body), contract)
-        if frame is not None:
-            return frame
-    return _rows(lambda type_: _decoder(list[type_]).decode(body), payload, contract)  # type: ignore[valid-type]
+    part = _plain_part(payload, contract)
+    frame = None if part is None else _plain_frames([part], contract)[0]
+    return _strictly(payload, contract) if frame is None else frame
 
 
 def read_ndjson_rows(payload: Payload, contract: Contract) -> pl.DataFrame:

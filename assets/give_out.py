@@ -15,7 +15,7 @@ import orjson
 import polars as pl
 
 from assets.models import asset_key
-from assets.report.charts import Chart, chart_rows, find_charts, plain_rows, with_data
+from assets.report.charts import SHARED_VIEWS, Chart, chart_rows, find_charts, plain_rows, with_data
 from assets.report.price_sheet import DAYS, Sheet, build_sheet
 from assets.report.render import PRINT_FONT, draw_chart, set_page
 from assets.sources import OpenWorkspace
@@ -41,7 +41,7 @@ def give_out_assets(
 ) -> list[dg.AssetsDefinition]:
     """Charts that are drawn by every run, and the price sheet where the agency it tells of is known."""
     tables = {m.table for m in models} | {f"source.{c.table}" for c in registry.contracts}
-    charts = find_charts(registry.roots)
+    charts = find_charts(registry.roots, SHARED_VIEWS)
     made = [chart_asset(c, open_workspace) for c in charts if c.head.gambar]
     contract = next((c for c in registry.contracts if c.id == SHEET_DATASET), None)
     chart = next((c for c in charts if c.name == SHEET_CHART), None)

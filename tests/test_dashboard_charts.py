@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 import vl_convert
 
-from assets.report.charts import Chart, chart_rows, find_charts, plain_rows, style, with_data
+from assets.report.charts import SHARED_VIEWS, Chart, chart_rows, find_charts, plain_rows, style, with_data
 from assets.report.render import SCREEN_FONT
 from tests.support.workspace import Small
 from warehouse.lake import Lake
@@ -23,7 +23,7 @@ from warehouse.modelling import ModelError, ViewHead, find_models, load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / "warehouse" / "models"
-CHARTS = find_charts([ROOT / "connectors"])
+CHARTS = find_charts([ROOT / "connectors"], SHARED_VIEWS)
 NAMES = [c.name for c in CHARTS]
 SVG = "{http://www.w3.org/2000/svg}"
 

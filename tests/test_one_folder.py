@@ -149,6 +149,17 @@ def test_the_open_dataset_is_published_with_what_its_contract_opens_and_nothing_
     assert frictionless.validate(str(package)).valid
 
 
+def test_the_early_warning_of_the_folder_says_what_its_rows_show(place: Place) -> None:
+    assert place.printed("ssp alerts") == (
+        "waspada Dinas Lingkungan Hidup dan Kehutanan: TPA Namo Bintang melapor 4 dari 5 hari terakhir sampai "
+        "Kamis, 12 November 2026.\n"
+    )
+    shown = place.sql("SELECT aturan, kunci, status, opd FROM dashboard.peringatan WHERE aturan = 'tpa_bolong'")
+    assert [tuple(row.values()) for row in shown] == [
+        ("tpa_bolong", "Namo Bintang", "berlangsung", "Dinas Lingkungan Hidup dan Kehutanan")
+    ]
+
+
 def test_a_file_in_the_inbox_needs_no_code(place: Place) -> None:
     assert not list((place.connectors / "wisata").glob("*.py"))
     found = place.sql("SELECT bulan, objek_wisata, nusantara, mancanegara, _asal FROM source.wisata__kunjungan_bulanan")

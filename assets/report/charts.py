@@ -54,11 +54,14 @@ class Chart:
         return {name: value for name, value in named.items() if name in self.head.columns}
 
 
-def find_charts(roots: Sequence[Path], shared: Path = SHARED_VIEWS) -> tuple[Chart, ...]:
-    """All charts, by name. Raises ModelError for a faulty or missing file or a name used twice."""
+def find_charts(roots: Sequence[Path], shared: Path | None = None) -> tuple[Chart, ...]:
+    """Charts of the agencies below `roots` and of the folder `shared`, by name.
+
+    Raises ModelError for a faulty or missing file or a name used twice.
+    """
     found: dict[str, Chart] = {}
     paths = [p for root in roots for p in root.glob("*/charts/*.vl.json")]
-    for path in sorted([*paths, *shared.glob("*.vl.json")]):
+    for path in sorted([*paths, *(shared.glob("*.vl.json") if shared else ())]):
         name = path.name.removesuffix(".vl.json")
         agency = path.parent.parent.name if path.parent != shared else ""
         where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"

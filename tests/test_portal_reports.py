@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.open_release import make_release
 from tests.support.portal import Served, running
+
+pytest_plugins = ["tests.support.portal_fixtures"]
 
 GOOD = {
     "dataset": "harga_uji",
@@ -18,46 +19,44 @@ GOOD = {
 }
 
 
-@pytest.fixture(scope="module")
-def open_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("lapor") / "terbuka"
-    make_release(root, rows=30)
-    return root
+@pytest.fixture
+def open_root(served: Served) -> Path:
+    return served.root
 
 
 @pytest.fixture
-def served(open_root: Path, tmp_path: Path) -> Iterator[Served]:
+def desk(open_root: Path, tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "walidata").mkdir()
     with running(open_root, reports=tmp_path / "walidata" / "laporan") as found:
         yield Served(found.url, open_root, tmp_path / "walidata" / "laporan")
 
 
-def kept(served: Served) -> list[dict[str, str]]:
-    files = sorted(served.reports.glob("*.ndjson")) if served.reports.is_dir() else []
+def kept(desk: Served) -> list[dict[str, str]]:
+    files = sorted(desk.reports.glob("*.ndjson")) if desk.reports.is_dir() else []
     return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("path", ["/lapor/", "/en/lapor/"])
-def test_a_report_is_kept_under_a_number_that_the_writer_sees(served: Served, path: str) -> None:
-    answer = served.post(path, data=GOOD, headers={"Origin": served.url, "Sec-Fetch-Site": "same-origin"})
+def test_a_report_is_kept_under_a_number_that_the_writer_sees(desk: Served, path: str) -> None:
+    answer = desk.post(path, data=GOOD, headers={"Origin": desk.url, "Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 201
-    (report,) = kept(served)
+    (report,) = kept(desk)
     assert report["nomor"] in answer.text
     assert (report["dataset"], report["masalah"], report["surel"]) == tuple(
         GOOD[n] for n in ("dataset", "masalah", "surel")
     )
-    (file,) = served.reports.iterdir()
+    (file,) = desk.reports.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert served.get(f"/walidata/laporan/{file.name}").status_code == 404
-    assert served.get(f"/laporan/{file.name}").status_code == 404
+    assert desk.get(f"/walidata/laporan/{file.name}").status_code == 404
+    assert desk.get(f"/laporan/{file.name}").status_code == 404
 
 
-def test_a_report_with_line_breaks_and_any_letters_stays_one_line(served: Served) -> None:
+def test_a_report_with_line_breaks_and_any_letters_stays_one_line(desk: Served) -> None:
     text = 'Baris satu\r\nbaris dua {"a": 1} \u2028 <script>alert(1)</script> ' + "é" * 50
-    answer = served.post("/lapor/", data=GOOD | {"masalah": text, "dataset": "", "surel": ""})
+    answer = desk.post("/lapor/", data=GOOD | {"masalah": text, "dataset": "", "surel": ""})
     assert answer.status_code == 201
-    assert kept(served)[0]["masalah"].replace("\r\n", "\n") == text.replace("\r\n", "\n").strip()
-    assert "<script>alert" not in served.post("/lapor/", data=GOOD | {"masalah": text, "surel": "x"}).text
+    assert kept(desk)[0]["masalah"].replace("\r\n", "\n") == text.replace("\r\n", "\n").strip()
+    assert "<script>alert" not in desk.post("/lapor/", data=GOOD | {"masalah": text, "surel": "x"}).text
 
 
 @pytest.mark.parametrize(
@@ -67,11 +66,11 @@ def test_a_report_with_line_breaks_and_any_letters_stays_one_line(served: Served
         {"dataset": "tidak_ada"}, {"situs": "http://spam.invalid"},
     ],
 )  # fmt: skip
-def test_a_report_that_cannot_be_used_comes_back_with_what_was_written(served: Served, change: dict[str, str]) -> None:
-    answer = served.post("/lapor/", data=GOOD | change)
+def test_a_report_that_cannot_be_used_comes_back_with_what_was_written(desk: Served, change: dict[str, str]) -> None:
+    answer = desk.post("/lapor/", data=GOOD | change)
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text
-    assert kept(served) == []
+    assert kept(desk) == []
 
 
 @pytest.mark.parametrize(
@@ -81,27 +80,27 @@ def test_a_report_that_cannot_be_used_comes_back_with_what_was_written(served: S
         {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://127.0.0.1:1"},
     ],
 )  # fmt: skip
-def test_another_site_cannot_report_in_a_visitors_name(served: Served, headers: dict[str, str]) -> None:
-    answer = served.post("/lapor/", data=GOOD, headers=headers)
+def test_another_site_cannot_report_in_a_visitors_name(desk: Served, headers: dict[str, str]) -> None:
+    answer = desk.post("/lapor/", data=GOOD, headers=headers)
     assert answer.status_code == 403
-    assert kept(served) == []
+    assert kept(desk) == []
 
 
-def test_other_kinds_and_sizes_of_bodies_are_refused(served: Served) -> None:
-    assert served.post("/lapor/", json=GOOD).status_code == 415
-    assert served.post("/lapor/", data=GOOD | {"masalah": "x" * 100_000}).status_code == 413
-    assert served.post("/lapor/", files={"masalah": b"x" * 20}).status_code == 415
+def test_other_kinds_and_sizes_of_bodies_are_refused(desk: Served) -> None:
+    assert desk.post("/lapor/", json=GOOD).status_code == 415
+    assert desk.post("/lapor/", data=GOOD | {"masalah": "x" * 100_000}).status_code == 413
+    assert desk.post("/lapor/", files={"masalah": b"x" * 20}).status_code == 415
     twice = "masalah=" + "a" * 20 + "&masalah=" + "b" * 20
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert served.post("/lapor/", data=twice, headers=form).status_code == 400
-    assert served.post("/lapor/", data=b"masalah=%ff%fe", headers=form).status_code == 400
-    assert kept(served) == []
+    assert desk.post("/lapor/", data=twice, headers=form).status_code == 400
+    assert desk.post("/lapor/", data=b"masalah=%ff%fe", headers=form).status_code == 400
+    assert kept(desk) == []
 
 
 def test_a_portal_without_the_walidatas_folder_says_so(open_root: Path, tmp_path: Path) -> None:
     for folder in (None, tmp_path / "tidak" / "ada" / "laporan"):
-        with running(open_root, reports=folder) as served:
-            answer = served.post("/lapor/", data=GOOD)
+        with running(open_root, reports=folder) as desk:
+            answer = desk.post("/lapor/", data=GOOD)
             assert answer.status_code == 503
             assert answer.json()["galat"]["kode"] == "laporan_tidak_diterima"
             assert "walidata" in answer.json()["galat"]["pesan"]
@@ -110,6 +109,6 @@ def test_a_portal_without_the_walidatas_folder_says_so(open_root: Path, tmp_path
 
 def test_one_address_cannot_flood_the_walidata(open_root: Path, tmp_path: Path) -> None:
     (tmp_path / "walidata").mkdir()
-    with running(open_root, reports=tmp_path / "walidata" / "laporan", reports_per_hour=5) as served:
-        statuses = [served.post("/lapor/", data=GOOD).status_code for _ in range(3)]
+    with running(open_root, reports=tmp_path / "walidata" / "laporan", reports_per_hour=5) as desk:
+        statuses = [desk.post("/lapor/", data=GOOD).status_code for _ in range(3)]
         assert statuses == [201, 429, 429]

@@ -168,8 +168,8 @@ class Portal:
             self._limits.count(asker, "sql")
             await downloads.sql(self.service, asked, scope, send, await self._params(scope, receive))
         elif path in ("/lapor/", "/en/lapor/") and method == "POST":
-            self._limits.count(asker, "lapor")
-            await pages.report(self.service, asked, scope, receive, send)
+            self._limits.count(asker, "api")
+            await pages.report(self.service, asked, scope, receive, send, lambda: self._limits.count(asker, "lapor"))
         elif method == "POST":
             raise Problem(405, "metode", "Alamat ini hanya dibaca (GET).", headers={"Allow": "GET, HEAD, OPTIONS"})
         elif path.startswith(("/datastore/dump/", "/cari", "/en/cari")) and path not in ("/cari/", "/en/cari/"):

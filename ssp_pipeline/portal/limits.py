@@ -32,8 +32,8 @@ from ssp_pipeline.portal.errors import Problem
 Work = Literal["api", "sql", "lapor"]
 _MINUTE, _DAY = 60.0, 86_400.0
 _KEPT = 50_000
-_BURST = 0.25
-"""Share of a minute's quota that may be used at once."""
+_AT_ONCE: dict[Work, float] = {"api": 0.25, "sql": 0.25, "lapor": 60}
+"""Minutes' worth of a quota that may be used at once."""
 
 _LOOK_EVERY = 5.0
 
@@ -165,7 +165,7 @@ class Limits:
         else:
             minute = self._anonymous[work]
         if minute > 0:
-            self._take((asker.id, work), max(1.0, minute * _BURST), minute / _MINUTE)
+            self._take((asker.id, work), max(1.0, minute * _AT_ONCE[work]), minute / _MINUTE)
 
     def _take(self, name: Hashable, size: float, rate: float) -> None:
         now = self._clock()

@@ -5,6 +5,7 @@ Belongs here: choosing the page and its status. Does not belong here: what stand
 
 import asyncio
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -123,8 +124,13 @@ async def found(service: Service, asked: Asked, scope: Scope, send: Send, params
     await send_body(scope, send, 200, HTML, body, {"X-Robots-Tag": "noindex"})
 
 
-async def report(service: Service, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-    """Take a report. Raises Problem 400, 403, 413, 415, 503."""
+async def report(
+    service: Service, asked: Asked, scope: Scope, receive: Receive, send: Send, count: Callable[[], None]
+) -> None:
+    """Take a report; `count` is called for one that is kept, so that mending a mistake costs nothing.
+
+    Raises Problem 400, 403, 413, 415, 429, 503.
+    """
     edition = asked.edition
     reports.check_origin(scope, service.options.base_url)
     folder = reports.writable(service.options.reports)
@@ -134,6 +140,7 @@ async def report(service: Service, asked: Asked, scope: Scope, receive: Receive,
     wrong = reports.faults(fields, edition.listed.keys())
     number = None
     if not wrong and not fields[reports.TRAP]:
+        count()
         number = await asyncio.to_thread(reports.keep, folder, fields)
     elif not wrong:
         wrong = {"masalah": "Laporan tidak terkirim: satu isian yang harus kosong terisi."}

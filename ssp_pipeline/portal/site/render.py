@@ -252,7 +252,8 @@ def _shared_pages(setting: Setting, found: Sequence[Entry], release: Release) ->
                 daftar=having,
                 semua=False,
             )
-    first = found[0].version.dataset if found else ""
+    shown = sorted(found, key=lambda e: (e.version.grafik or {}).get("jenis") != "garis")
+    first = shown[0].version.dataset if shown else ""
     base_url = setting.options.base_url
     example = f"SELECT *\nFROM {first}\nLIMIT 10" if first else "SELECT 1"
     yield page("sql.html", "/sql/", daftar=found, contoh=example)

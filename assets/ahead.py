@@ -9,7 +9,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterable[T], depth: int = 8) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
     """The items in order; an error of the producing side is raised here, after the items before it."""
     channel: queue.Queue[Any] = queue.Queue(maxsize=depth)
     stop = threading.Event()

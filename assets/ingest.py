@@ -143,7 +143,7 @@ class Ingest:
             key_month=f"{window.end:%Y-%m}" if contract.has_private else None,
         ) as pull:
             context = self._context(contract, window, pull)
-            for group in _by_size(ahead(feed.pull(context))):
+            for group in ahead(_by_size(feed.pull(context)), depth=4):
                 payloads.extend(group)
                 if staging is None or fault is not None:
                     continue

@@ -88,6 +88,17 @@ def test_the_empty_page_after_the_last_comes_from_the_walk_it_ends() -> None:
         assert portal.page(offset) == 2
 
 
+def test_looking_at_an_earlier_version_by_its_number_keeps_nobody_from_the_newest() -> None:
+    portal = Portal()
+    portal.publish()
+    portal.walks.note("a", 1, portal.newest, 0, 100, 1000, named=True)
+    assert [portal.page(0), portal.page(100)] == [2, 2]
+    portal.publish()
+    for offset in range(200, 1000, 100):
+        portal.walks.note("a", 2, portal.newest, offset, 100, 1000, named=True)
+    assert portal.page(0) == 3, "the walk came to its end by links that name the version"
+
+
 def test_another_asker_or_question_has_a_walk_of_its_own() -> None:
     portal = Portal()
     portal.page(0)

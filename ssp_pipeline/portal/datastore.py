@@ -150,7 +150,8 @@ async def search(service: Service, asked: Asked, params: Params) -> bytes:
         total, records = _records(table, wanted, offset, limit, form)
     else:
         total, records = await asyncio.to_thread(_records, table, wanted, offset, limit, form)
-    service.walks.note(walk, version.versi, newer.versi, offset, limit, total)
+    named = bool(params.get("versi"))
+    service.walks.note(walk, version.versi, newer.versi, offset, limit, total, named=named)
     rest = {
         "fields": [{"id": n, "type": field_type(table, n)} for n in wanted.names],
         "_links": _links(params, version, limit, offset),

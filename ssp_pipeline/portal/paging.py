@@ -75,12 +75,17 @@ class Walks:
         fresh = now - held.begun < JOIN or (held.continued is not None and now - held.continued < IDLE)
         return held.version if held.open > 0 and fresh else newest
 
-    def note(self, walk: Hashable, version: int, newest: int, offset: int, limit: int, total: int) -> None:
-        """Remember that a page was given, if it belongs to a walk: it is not the first, or more rows follow."""
-        if offset == 0 and limit >= total:
+    def note(
+        self, walk: Hashable, version: int, newest: int, offset: int, limit: int, total: int, *, named: bool = False
+    ) -> None:
+        """Remember that a page was given, if it belongs to a walk: it is not the first, or more rows follow.
+
+        A page whose version the asker `named` begins no walk, but it may go on with one that began without a name.
+        """
+        held = self._walks.get(walk)
+        if (offset == 0 and limit >= total) or (named and (held is None or held.version != version)):
             return
         now = self._clock()
-        held = self._walks.get(walk)
         if held is None or (held.version != version and (offset == 0 or version == newest)):
             ended = (held.version, held.total) if held is not None and held.open <= 0 else None
             held = self._walks[walk] = _Walk(version, total, now, now, ended=ended)
@@ -97,5 +102,5 @@ class Walks:
         else:
             held.continued = now
             if offset < total <= offset + limit:
-                held.open -= 1
+                held.open = max(0, held.open - 1)
         held.reached = max(held.reached, offset + limit)

@@ -59,12 +59,12 @@ def test_a_plain_duckdb_reads_todays_and_an_earlier_version_by_range(office: tup
     assert before is not None
 
     with plain(f"{served.url}/rilis/2/katalog.ducklake") as con:
-        assert con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'katalog'").fetchall() == [
-            ("harga_uji",), ("kamera_uji",),
-        ]  # fmt: skip
         assert sums(con) == (60, before[0])
         assert sums(con, "AT (VERSION => 1)") == (60, before[0] - 30)
         assert con.execute("SELECT count(*) FROM katalog.kamera_uji AT (VERSION => 1)").fetchone() == (24,)
+        assert con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'katalog'").fetchall() == [
+            ("harga_uji",), ("kamera_uji",),
+        ]  # fmt: skip
         columns = con.execute("DESCRIBE katalog.harga_uji").fetchall()
         assert [(c[0], c[1]) for c in columns] == [(c.nama, c.sql) for c in own.version(2).kolom]
         comments = con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'harga_uji'").fetchone()

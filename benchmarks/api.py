@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import memory_of
 from ssp_pipeline.portal.limits import new_key
-from tests.support.portal import Hand
+from tests.support.portal import Hand, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = 16
@@ -60,13 +60,6 @@ def make_table(folder: Path, rows: int) -> Path:
         ) TO '{path}' (FORMAT parquet)"""
     )
     return path
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

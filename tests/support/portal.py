@@ -77,12 +77,17 @@ def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def running(root: Path, *, proxies: Sequence[str] = (), **options: Any) -> Iterator[Served]:
     """Serve a public folder in a thread; limits are off unless they are given."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url, reports = f"http://127.0.0.1:{port}", root.parent / "walidata" / "laporan"
     quiet = {"api_per_minute": 0, "sql_per_minute": 0, "reports_per_hour": 0, "watch_seconds": 0.05, "reports": reports}
     chosen = Options(root=root, base_url=url, **(quiet | options))

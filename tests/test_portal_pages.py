@@ -1,5 +1,6 @@
 """The portal's static pages: what is in them, that they hang together, and that only changed ones are made anew."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+import requests
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
@@ -17,6 +19,7 @@ from ssp_pipeline.portal.site import SITE, SiteOptions, problem_page, render_sit
 from ssp_pipeline.portal.site import engine as site_engine
 from tests.support.open_release import CONTRACTS, TODAY, make_release, publish_all, small_lake, write_contracts
 from tests.support.portal import REGIONS
+from tests.support.static_site import serve
 from warehouse.opendata.decisions import Decisions
 from warehouse.opendata.manifest import Release, read_release, read_version, resource_id
 from warehouse.opendata.metadata import schema_org
@@ -103,6 +106,25 @@ def test_every_internal_link_leads_somewhere(public: Path) -> None:
             elif not any((base / target.path.lstrip("/")).is_file() for base in (site, public)):
                 broken.append(f"{path}: {link}")
     assert broken == []
+
+
+def test_a_plain_web_server_gives_out_pages_scripts_and_data(public: Path) -> None:
+    with serve(public) as url, requests.Session() as session:
+        session.trust_env = False
+        text = session.get(f"{url}/en/dataset/harga_uji/", timeout=10).text
+        assert '<html lang="en">' in text
+        wanted = [
+            link for link in read(text).links if link.startswith(("/aset/", "/bagian/", "/en/dataset/harga_uji/g"))
+        ]
+        assert len(wanted) > 10
+        for link in wanted:
+            assert session.get(url + link, timeout=10).status_code == 200, link
+        for file in read_version(public, "harga_uji", 2).berkas:
+            body = session.get(f"{url}/{file.path}", timeout=10).content
+            assert hashlib.sha256(body).hexdigest() == file.sha256
+        missing = session.get(f"{url}/tidak-ada/", timeout=10)
+        assert missing.status_code == 404
+        assert "Halaman tidak ditemukan" in missing.content.decode()
 
 
 def test_nothing_is_loaded_from_another_host_and_no_script_or_style_stands_in_a_page(public: Path) -> None:

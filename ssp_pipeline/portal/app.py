@@ -123,10 +123,7 @@ class Portal:
                 status=told["status"], size=told["size"], seconds=time.monotonic() - begun,
             )  # fmt: skip
             if full:
-                self._tasks_flush()
-
-    def _tasks_flush(self) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._log.flush)
+                asyncio.get_running_loop().run_in_executor(None, self._log.flush)
 
     async def _failed(self, scope: Scope, send: Send, error: Exception, *, begun: bool) -> None:
         if not isinstance(error, (Problem, BadParameter)):
@@ -174,7 +171,7 @@ class Portal:
             raise Problem(405, "metode", "Alamat ini hanya dibaca (GET).", headers={"Allow": "GET, HEAD, OPTIONS"})
         elif path.startswith(("/datastore/dump/", "/cari", "/en/cari")) and path not in ("/cari/", "/en/cari/"):
             self._limits.count(asker, "api")
-            await self._question(asked, scope, send, path)
+            await self._question(asked, scope, receive, send, path)
         else:
             await self._document(asked, scope, send, path)
 
@@ -185,10 +182,11 @@ class Portal:
             params.update(from_body(await read_body(receive, BODY_LIMIT), header(scope, b"content-type")))
         return params
 
-    async def _question(self, asked: Asked, scope: Scope, send: Send, path: str) -> None:
+    async def _question(self, asked: Asked, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         params = from_query(scope["query_string"])
         if path.startswith("/datastore/dump/"):
-            await downloads.dumped(self.service, asked, scope, send, path.removeprefix("/datastore/dump/"), params)
+            given = path.removeprefix("/datastore/dump/")
+            await downloads.dumped(self.service, asked, scope, receive, send, given, params)
         elif path in ("/cari", "/en/cari"):
             await pages.found(self.service, asked, scope, send, params)
         else:

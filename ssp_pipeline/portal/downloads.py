@@ -8,7 +8,7 @@ import io
 from typing import Any
 
 import orjson
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ssp_pipeline.portal.dump import dump
 from ssp_pipeline.portal.errors import invalid, not_found
@@ -53,11 +53,13 @@ async def by_format(edition: Edition, scope: Scope, send: Send, rest: str) -> No
     raise not_found(lacking)
 
 
-async def dumped(service: Service, asked: Asked, scope: Scope, send: Send, given: str, params: Params) -> None:
+async def dumped(
+    service: Service, asked: Asked, scope: Scope, receive: Receive, send: Send, given: str, params: Params
+) -> None:
     """`/datastore/dump/<id>`. Raises Problem, BadParameter."""
     media, name, pieces = await dump(service, asked, given, params)
     headers = {"Content-Disposition": disposition(name), "Cache-Control": "no-cache"}
-    await send_stream(scope, send, media, pieces, headers, compress=not name.endswith(".parquet"))
+    await send_stream(scope, receive, send, media, pieces, headers, compress=not name.endswith(".parquet"))
 
 
 async def sql(service: Service, asked: Asked, scope: Scope, send: Send, params: Params) -> None:

@@ -89,9 +89,16 @@ async def send_body(
 
 
 async def send_stream(
-    scope: Scope, send: Send, media: str, pieces: AsyncIterator[bytes], headers: Mapping[str, str], *, compress: bool
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    media: str,
+    pieces: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    *,
+    compress: bool,
 ) -> None:
-    """An answer whose length is not known at its beginning."""
+    """An answer whose length is not known at its beginning. Nothing more is made for a client that has gone."""
     lines = [(b"content-type", media.encode()), *SECURITY, *OPEN, *encoded(headers)]
     packer = None
     if compress:
@@ -101,12 +108,23 @@ async def send_stream(
             lines.append((b"content-encoding", b"gzip"))
     await send({"type": "http.response.start", "status": 200, "headers": lines})
     if scope["method"] != "HEAD":
-        async for piece in pieces:
-            out = await asyncio.to_thread(packer.compress, piece) if packer else piece
-            if out:
-                await send({"type": "http.response.body", "body": out, "more_body": True})
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            async for piece in pieces:
+                out = await asyncio.to_thread(packer.compress, piece) if packer else piece
+                if gone.done():
+                    return
+                if out:
+                    await send({"type": "http.response.body", "body": out, "more_body": True})
+        finally:
+            gone.cancel()
     tail = packer.flush() if packer and scope["method"] != "HEAD" else b""
     await send({"type": "http.response.body", "body": tail})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def send_problem(scope: Scope, send: Send, problem: Problem) -> None:

@@ -64,7 +64,7 @@ _ALLOWED = {
         regexp_replace regexp_extract regexp_extract_all regexp_split_to_array starts_with prefix ends_with suffix
         instr strpos position ascii chr unicode ord lpad rpad format printf strip_accents levenshtein
         damerau_levenshtein jaccard jaro_similarity jaro_winkler_similarity hamming md5 sha256 hash hex to_base64
-        format_bytes array_to_string list_aggregate
+        format_bytes array_to_string
     """,
     "dates": """
         date_trunc datetrunc date_part datepart date_diff datediff date_sub datesub date_add extract year month day

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.load import ROOT, server
-from benchmarks.measure import run
+from benchmarks.measure import Figures, run
 
 FIRST = date(2025, 1, 1)
 
@@ -57,7 +57,7 @@ def main(rows_a_day: int = 5_000, days: int = 1_826, repeats: int = 5) -> dict[s
     return result
 
 
-def _pull(ssp: str, environment: dict[str, str], start: int, end: int):
+def _pull(ssp: str, environment: dict[str, str], start: int, end: int) -> Figures:
     window = [(FIRST + timedelta(days=d)).isoformat() for d in (start, end)]
     command = [ssp, "run", "--dataset", "beban.harga", "--from", window[0], "--to", window[1], "--json"]
     figures = run(command, environment)

@@ -15,6 +15,7 @@ from assets.sources import OpenWorkspace
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from connectors.contract.model import LINEAGE_COLUMNS
+from warehouse import ops
 from warehouse.build import Builder, Built
 from warehouse.duck import qualified
 from warehouse.modelling import Model, ModelError, column_lineage
@@ -174,10 +175,16 @@ def column_deps(model: Model, models: Mapping[str, Model], contracts: Mapping[st
             schema[table] = own | dict.fromkeys(LINEAGE_COLUMNS, "VARCHAR")
         elif table in models:
             schema[table] = dict.fromkeys(models[table].head.columns, "VARCHAR")
+        elif table in ops.TABLES:
+            schema[table] = ops.TABLES[table]
     found = column_lineage(model, schema)
     return dg.TableColumnLineage(
         {
-            column: [dg.TableColumnDep(asset_key=asset_key(t), column_name=c) for t, c in origins]
+            column: [
+                dg.TableColumnDep(asset_key=asset_key(t), column_name=c)
+                for t, c in origins
+                if t not in ops.TABLES or t in NOTED
+            ]
             for column, origins in found.items()
         }
     )

@@ -16,6 +16,7 @@ from dagster._core.test_utils import create_run_for_test, freeze_time
 
 from assets.build import build_definitions
 from assets.models import POOL, Keep, column_deps
+from assets.open_data import Publishing
 from assets.timeliness import expected_newest, freshness_window
 from assets.triggers import KIND, MODEL_JOB
 from assets.workspace import Workspace
@@ -39,7 +40,9 @@ def registry() -> Registry:
 
 @cache
 def definitions() -> dg.Definitions:
-    return build_definitions(registry(), ROOT / "warehouse" / "models", never_opened, keep=Keep())
+    return build_definitions(
+        registry(), ROOT / "warehouse" / "models", never_opened, keep=Keep(), publishing=Publishing()
+    )
 
 
 @cache

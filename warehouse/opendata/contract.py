@@ -345,13 +345,16 @@ def _faults(contract: OpenContract, periods: list[str]) -> list[Fault]:
         if column is not None and column not in named:
             faults.append((f"customProperties.{where}", f"no column '{column}'"))
     for n, rule in enumerate(ext.sel_kecil):
-        faults += [(f"customProperties.sel_kecil[{n}]", reason) for reason in _cell_faults(rule, ext, public)]
+        faults += [(f"customProperties.sel_kecil[{n}]", reason) for reason in _cell_faults(rule, contract, public)]
     return faults
 
 
-def _cell_faults(rule: SmallCells, ext: OpenExtension, public: set[str]) -> list[str]:
+def _cell_faults(rule: SmallCells, contract: OpenContract, public: set[str]) -> list[str]:
     """What makes a rule for small cells one that protects nothing."""
-    faults = []
+    faults, ext = [], contract.ext
+    wider = [k for k in contract.key if k not in {rule.baris, rule.kolom, rule.induk, *rule.per}]
+    if wider:
+        faults.append(f"key column {', '.join(wider)} is in none of baris, kolom, induk, per: name it, or coarsen")
     if rule.jenis == "uang" and (rule.pembayar is None or rule.terbesar is None):
         faults.append("uang needs pembayar and terbesar: without them no one can tell what is small")
     if rule.tindakan == "tekan" and rule.penanda not in public:

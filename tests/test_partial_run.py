@@ -20,6 +20,8 @@ def test_one_dataset_alone_in_an_empty_home_ends_well_with_all_that_can_be_made_
     assert told["galat_model"] == []
     assert [row["dataset"] for row in told["dataset"]] == [DATASET]
     assert told["cuplikan_baru"]
+    told_of = {row["dataset"]: row for row in told["terbuka"]}["harga_pangan_harian_pasar"]
+    assert (told_of["status"], "core.dim_kabkota" in told_of["alasan"]) == ("kosong", True)
     with duckdb.connect(str(small.snapshots / LATEST), read_only=True) as con:
         counted = con.execute("SELECT count(*) FROM source.pihps__harga_pangan_pasar").fetchone()
     assert counted == (told["dataset"][0]["diterima"],)

@@ -121,26 +121,6 @@ def test_facts_have_one_row_an_observation_with_our_keys(warehouse: duckdb.DuckD
     assert one(warehouse, "SELECT count(*) FROM core.fct_harga_pangan_pasar WHERE kode_pasar IS NULL") == (0,)
 
 
-def test_the_open_dataset_follows_the_column_convention(warehouse: duckdb.DuckDBPyConnection) -> None:
-    (path,) = (AGENCY / "open_data").glob("*.sql")
-    result = warehouse.execute(path.read_text(encoding="utf-8")).pl()
-    assert result.columns == [
-        "kode_provinsi",
-        "nama_provinsi",
-        "kode_kabupaten_kota",
-        "nama_kabupaten_kota",
-        "pasar",
-        "komoditas",
-        "harga",
-        "satuan",
-        "tanggal",
-        "asal_data",
-    ]
-    assert result.height == one(warehouse, "SELECT count(*) FROM core.fct_harga_pangan_pasar")[0]
-    assert set(result.select(result.columns[:4]).rows()) == {("12", "SUMATERA UTARA", "1275", "KOTA MEDAN")}
-    assert result["komoditas"].n_unique() == 21
-
-
 def test_the_chart_draws_columns_that_its_query_gives(warehouse: duckdb.DuckDBPyConnection) -> None:
     spec_file = AGENCY / "charts" / "harga_cabai_merah.vl.json"
     query = spec_file.with_name(spec_file.name.replace(".vl.json", ".sql")).read_text(encoding="utf-8")

@@ -159,6 +159,8 @@ def _audit_finds_what_a_reader_finds(data: st.DataObject) -> None:
     value = st.one_of(st.integers(5, 30), st.integers(1, 60), st.integers(5, 400))
     keys = [(f"kab {p}", f"upt {p}.{r}", f"j{c}") for p in range(2) for r in range(2) for c in range(3)]
     cells: dict[Key, int] = {k: data.draw(value) for k in keys}
+    if data.draw(st.booleans()):
+        cells[data.draw(st.sampled_from(keys))] = data.draw(st.integers(1, 4))
     everything = cells | totals(cells)
     small = [k for k, v in everything.items() if v < 5]
     more = data.draw(st.lists(st.sampled_from(sorted(everything)), max_size=30))
@@ -192,6 +194,8 @@ def test_what_protection_leaves_passes_the_audit_and_an_opened_complement_that_t
     value = st.one_of(st.integers(0, 4), st.integers(5, 3000))
     keys = [(f"kab {p}", f"upt {p}.{r}", f"j{c}") for p in range(3) for r in range(2) for c in range(3)]
     cells: dict[Key, int] = {k: data.draw(value) for k in keys}
+    if data.draw(st.booleans()):
+        cells[data.draw(st.sampled_from(keys))] = data.draw(st.integers(1, 4))
     everything = cells | totals(cells)
     payers = {k: (data.draw(st.integers(2, 30)), data.draw(st.floats(0.05, 0.7))) for k in everything}
     rule = contract(kind)

@@ -75,7 +75,7 @@ def test_a_version_shows_every_table_with_titles_units_and_origin(small_warehous
     columns = read(
         path,
         "SELECT schema_name || '.' || table_name, column_name, comment FROM duckdb_columns() "
-        "WHERE schema_name IN ('source', 'core')",
+        "WHERE schema_name IN ('source', 'core', 'dashboard', 'open_data')",
     )
     assert [c for c in columns if not c[2]] == []
     [unit] = [c[2] for c in columns if c[:2] == ("core.fct_harga_pangan_pasar", "harga")]

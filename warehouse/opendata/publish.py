@@ -14,6 +14,7 @@ from typing import Any, Literal
 import duckdb
 
 from connectors.contract import Agency
+from warehouse.duck import qualified
 from warehouse.opendata.approval import needed, refused
 from warehouse.opendata.contract import OpenContract
 from warehouse.opendata.decisions import Decisions
@@ -31,6 +32,7 @@ from warehouse.opendata.manifest import Diff, File, Quality, Version, read_versi
 from warehouse.opendata.metadata import datapackage, dictionary, quality, sdi
 from warehouse.opendata.moment import moment_of
 from warehouse.opendata.parts import Spans, measure, write_parts
+from warehouse.opendata.query import open_query
 from warehouse.opendata.store import Store
 
 DICTIONARY_FILE = "kamus.xlsx"
@@ -118,6 +120,10 @@ class _Publication:
         same_words = last is not None and all(getattr(last, name) == value for name, value in told.items())
         if last is not None and same_words and spans.same_as(last):
             return answer
+        if spans.faults and last is None and (empty := self._empty_inputs()):
+            # An installation that was not asked for everything yet: there is nothing that a person should mend.
+            reason = f"belum lengkap, karena masih kosong: {', '.join(empty)}"
+            return replace(answer, status="kosong", baris=0, alasan=reason)
         faults = [
             *spans.faults,
             *doubled_keys(self.con, contract),
@@ -138,6 +144,11 @@ class _Publication:
         if version is None:
             return answer
         return replace(answer, status="terbit", versi=version.versi, alasan=version.alasan)
+
+    def _empty_inputs(self) -> list[str]:
+        """Tables without a row that the SELECT reads."""
+        tables = sorted(open_query(self.contract).inputs)
+        return [t for t in tables if self.con.execute(f"SELECT 1 FROM {qualified(t)} LIMIT 1").fetchone() is None]
 
     def _earlier(self) -> list[list[Path]]:
         """Parts of the standing versions, oldest first, where small cells must be kept from being worked out."""

@@ -12,7 +12,7 @@ upaya AS (
         DATE '1970-01-01' + CAST((epoch_us(selesai) // 1000000 + 25200) // 86400 AS INTEGER) AS hari_selesai,
         status IN ('diterima', 'tidak_berubah', 'kosong') AS baik
     FROM ops.hasil
-    WHERE partisi NOT LIKE '?%' AND partisi NOT LIKE 'berkas:%'
+    WHERE partisi NOT LIKE '?%' AND partisi NOT LIKE 'berkas%'
 ),
 
 pertama AS (

@@ -270,14 +270,14 @@ def _hash(row: str) -> str:
 def table_contents(con: duckdb.DuckDBPyConnection, table: str, column: str | None) -> dict[str, State]:
     """Rows and hash of each partition of a table, in one statement."""
     key = f'CAST("{column}" AS VARCHAR)' if column else "'semua'"
-    instants = next((columns for name, columns in _INSTANTS.items() if table.endswith(name)), "")
-    source = f"(SELECT * EXCLUDE ({instants}) FROM {table})" if instants else table
+    own = next((columns for name, columns in _OF_ONE_RUN.items() if table.endswith(name)), "")
+    source = f"(SELECT * EXCLUDE ({own}) FROM {table})" if own else table
     rows = con.execute(f"SELECT {key}, count(*), {_hash('t')} FROM {source} AS t GROUP BY 1").fetchall()
     return {part: (count, digest) for part, count, digest in rows}
 
 
-_INSTANTS = {"dashboard.peringatan": "mulai, selesai"}
-"""Columns of tables that tell when a run judged, and not of what."""
+_OF_ONE_RUN = {"dashboard.peringatan": "nomor, mulai, selesai"}
+"""Columns of tables that tell which run judged and when, and not of what; an alert's number is made of its start."""
 
 _OF_RUNS = frozenset({"kualitas_data_instansi"})
 """Open data about when and how often the job ran, which is what a kill changes."""
@@ -289,7 +289,7 @@ _OUTCOMES = {
     "WHERE status IN ('diterima', 'kosong') "
     "QUALIFY row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC) = 1",
     "ops.versi_model": "SELECT model || ' ' || partisi AS kunci, digest_isi, jumlah_baris FROM lake.ops.versi_model "
-    f"WHERE model NOT IN ({', '.join(repr(name) for name in _INSTANTS)}) "
+    f"WHERE model NOT IN ({', '.join(repr(name) for name in _OF_ONE_RUN)}) "
     "QUALIFY row_number() OVER (PARTITION BY model, partisi ORDER BY waktu DESC) = 1",
     "ops.pemeriksaan": "SELECT DISTINCT dataset || ' ' || partisi AS kunci, pemeriksaan, jenis, tingkat, beratnya, "
     "hasil, jumlah_gagal, rincian FROM lake.ops.pemeriksaan",

@@ -50,9 +50,9 @@ class Firing:
     partisi_data: str | None
 
 
-@dataclass(frozen=True)
-class Event:
-    """One row of `ops.peringatan`.
+@dataclass(frozen=True, kw_only=True)
+class Event(Firing):
+    """One row of `ops.peringatan`: what a rule's row said, and what became of the alert.
 
     `nomor` names the alert, `urutan` counts its events from 1; `partisi` is the business date of the judgement.
     """
@@ -61,17 +61,6 @@ class Event:
     urutan: int
     peristiwa: Happening
     aturan: str
-    kunci: str
-    tingkat: str
-    judul: str
-    kalimat: str
-    opd: str
-    sebab: str
-    nilai: float | None
-    ambang: float | None
-    asal_data: str | None
-    dataset: str | None
-    partisi_data: str | None
     partisi: str
     waktu: datetime
 
@@ -249,7 +238,15 @@ def step(
         before, firing = known.get(key), seen.get(key)
         if firing is not None and before is None:
             number = hashlib.sha256(f"{rule}\n{key}\n{now.isoformat()}".encode()).hexdigest()[:12]
-            yield Event(number, 1, "mulai", rule, **asdict(firing), partisi=day.isoformat(), waktu=now)
+            yield Event(
+                nomor=number,
+                urutan=1,
+                peristiwa="mulai",
+                aturan=rule,
+                **asdict(firing),
+                partisi=day.isoformat(),
+                waktu=now,
+            )
         elif before is not None:
             what = _next(before, firing, calm, now)
             if what is not None:

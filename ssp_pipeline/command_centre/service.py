@@ -1,0 +1,101 @@
+"""What every part of the command centre works with: the options it was started with, and what all requests share.
+
+Belongs here: the records. Does not belong here: what is done with them, reading settings (`cli/command_centre.py`).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from connectors.registry import Registry
+from ssp_pipeline.command_centre.audit import Audit
+from ssp_pipeline.command_centre.roles import Deed, Role, User, may
+
+__all__ = ["Centre", "Method", "OidcOptions", "Options", "ProxyOptions", "Refused", "Role", "User"]
+
+Method = Literal["lokal", "oidc", "proksi"]
+Background = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class OidcOptions:
+    """A provider of OpenID Connect. `roles` and `agencies` lead from values of their claims to ours."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    shown_claim: str = "name"
+    role_claim: str = "groups"
+    roles: Mapping[str, str] = field(default_factory=dict)
+    agency_claim: str = "instansi"
+
+
+@dataclass(frozen=True)
+class ProxyOptions:
+    """A web server that logs people in and says in headers who asks. Only these peers' headers are believed."""
+
+    peers: tuple[str, ...]
+    name_header: str = "X-Forwarded-User"
+    role_header: str = "X-Forwarded-Groups"
+    roles: Mapping[str, str] = field(default_factory=dict)
+    agency_header: str = "X-Forwarded-Instansi"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a command centre runs, in plain values.
+
+    `address` is where people reach it (scheme and host), empty if only by what their browser says. `forwarders` are
+    peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Without `dagster_url` there is no door to Dagster.
+    """
+
+    home: Path
+    snapshots: Path
+    roots: tuple[Path, ...]
+    province: str = ""
+    method: Method = "lokal"
+    accounts_file: Path | None = None
+    oidc: OidcOptions | None = None
+    proxy: ProxyOptions | None = None
+    address: str = ""
+    forwarders: tuple[str, ...] = ()
+    dagster_url: str = ""
+    idle_seconds: float = 3600.0
+    absolute_seconds: float = 7 * 86400.0
+    watch_seconds: float = 1.0
+
+    @property
+    def accounts(self) -> Path:
+        """The file of local accounts."""
+        return self.accounts_file or self.home / "masuk" / "akun.json"
+
+
+class Refused(Exception):
+    """Somebody who is logged in asked for what their roles do not allow."""
+
+    def __init__(self, deed: Deed, agency: str = ""):
+        super().__init__(f"{deed} {agency}".strip())
+        self.deed = deed
+        self.agency = agency
+
+
+class Centre:
+    """The one copy of what requests share. `background` are works that run as long as the server does."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self.registry = Registry(options.roots)
+        self.audit = Audit(options.home / "jejak_audit")
+        self.background: list[Background] = []
+
+    def demand(self, user: User, deed: Deed, agency: str = "") -> None:
+        """Let somebody pass who may do this. Raises Refused, which becomes a page that says so and a line of the trail."""
+        if not may(user, deed, agency):
+            raise Refused(deed, agency)
+
+    def may(self, user: User, deed: Deed, agency: str = "") -> bool:
+        """Whether somebody may do this, with this agency's data (see `roles.may`)."""
+        return may(user, deed, agency)

@@ -104,6 +104,19 @@ TABLES: dict[str, dict[str, str]] = {
         "partisi": "VARCHAR",
         "waktu": "TIMESTAMPTZ",
     },
+    "ops.kotak_keluar": {
+        "run_id": "VARCHAR",
+        "jenis": "VARCHAR",
+        "kunci": "VARCHAR",
+        "penerima": "VARCHAR",
+        "urutan": "INTEGER",
+        "peristiwa": "VARCHAR",
+        "percobaan": "INTEGER",
+        "isi": "VARCHAR",
+        "berikutnya": "TIMESTAMPTZ",
+        "alasan": "VARCHAR",
+        "waktu": "TIMESTAMPTZ",
+    },
     "ops.versi_model": {
         "model": "VARCHAR",
         "partisi": "VARCHAR",
@@ -132,6 +145,7 @@ COMMENTS = {
     "ops.pemeriksaan": "Putusan setiap pemeriksaan per partisi: lulus, gagal, galat",
     "ops.harapan": "Per hari (partisi) dan dataset: partisi terbaru yang dijanjikan dan yang ada, instansi dan OPD-nya",
     "ops.peringatan": "Peristiwa peringatan dini: mulai, ubah, reda, selesai; partisi adalah hari penilaiannya",
+    "ops.kotak_keluar": "Peristiwa setiap pesan dan penerimanya: antre, ditunda, terkirim, ditolak, gagal, batal",
     "ops.versi_model": "Versi setiap partisi model dan masukan yang membentuknya",
     "quarantine.baris": "Baris yang ditolak, dengan alasan dan muatan asalnya; kolom pribadi disamarkan",
 }

@@ -37,7 +37,7 @@ Shape = dict[str, str | None]
 _NONE: Mapping[str, str] = {}
 
 
-ELSEWHERE = ("withdraw.",)
+ELSEWHERE = ("withdraw.", "outbox.", "deliver.", "watch.")
 """Steps that no run of the job passes; the tests of that subject kill at them."""
 
 

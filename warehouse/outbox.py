@@ -1,0 +1,306 @@
+"""The outbox: which message goes to whom, and what came of each try, in the append-only `ops.kotak_keluar`.
+
+One row is one event of one message and recipient; the newest tells the state:
+
+    antre ──> ditunda ──> … ──> terkirim | ditolak | gagal;   antre, ditunda ──> batal ──> antre (queued again)
+
+A message's bytes lie in `<folder>/isi/<sha256>` before its rows are committed. What a try came to is one fsynced line
+of `<folder>/jurnal.jsonl` at once, because a line takes a millisecond and a commit of the lake may wait for another
+writer; `settle` moves lines into the lake. The journal counts as much as the table: a message whose line is there is
+never sent again.
+
+Belongs here: this state and its record. Does not belong here: what a message says, when a failure is tried again and
+how anything is sent (`assets/delivery/`).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import polars as pl
+
+from connectors.crashpoint import crashpoint
+from connectors.durable import append_durably, locked, write_file
+from warehouse import ops
+from warehouse.duck import LAKE
+from warehouse.lake import Lake
+from warehouse.transaction import Transaction
+
+Happening = Literal[
+    "antre",  # to be sent, not before `berikutnya`
+    "ditunda",  # a try failed; the next one is not before `berikutnya`
+    "terkirim",  # the recipient's server took it
+    "ditolak",  # the recipient's server refused it for good
+    "gagal",  # given up after the last try
+    "batal",  # taken back before it was sent
+]
+
+WAITING: frozenset[str] = frozenset({"antre", "ditunda"})
+LOST: frozenset[str] = frozenset({"ditolak", "gagal"})
+"""States in which somebody did not get a message and will not without an operator."""
+
+_TABLE = "ops.kotak_keluar"
+_JOURNAL = "jurnal.jsonl"
+_NEWEST = f"""
+SELECT * FROM {LAKE}.{_TABLE} {{}} QUALIFY row_number() OVER (PARTITION BY kunci, penerima ORDER BY urutan DESC) = 1
+"""
+
+
+class OutboxDamaged(RuntimeError):
+    """A message's bytes are missing or are not those that were queued."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is to be sent.
+
+    `kunci` names the message once and for all, for example "harian/2026-11-20/v1". `recipients`: e-mail addresses, or
+    "webhook:<name>". `body`: a whole RFC 5322 message without To and Bcc for the former, a JSON document for the
+    latter.
+    `not_before`: the earliest instant of delivery.
+    """
+
+    jenis: Literal["laporan", "peringatan"]
+    kunci: str
+    recipients: tuple[str, ...]
+    body: bytes
+    not_before: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of one message and recipient: a row of `ops.kotak_keluar`.
+
+    `urutan` counts the events from 1, `percobaan` the tries so far; `isi` is the SHA-256 of the bytes; `berikutnya` the
+    earliest instant of the next try, None when there is none.
+    """
+
+    run_id: str
+    jenis: str
+    kunci: str
+    penerima: str
+    urutan: int
+    peristiwa: Happening
+    percobaan: int
+    isi: str
+    berikutnya: datetime | None
+    alasan: str
+    waktu: datetime
+
+    def due(self, now: datetime) -> bool:
+        return self.peristiwa in WAITING and self.berikutnya is not None and self.berikutnya <= now
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one try came to. `next_try`: for `ditunda` the earliest instant of the next one."""
+
+    peristiwa: Literal["terkirim", "ditunda", "ditolak", "gagal"]
+    alasan: str = ""
+    next_try: datetime | None = None
+
+
+def queue(lake: Lake, folder: Path, messages: Sequence[Message], run_id: str, now: datetime | None = None) -> int:
+    """Queue messages in one transaction; gives how many are new.
+
+    A message whose key is there is left as it is, with its recipients and bytes, except that recipients for whom it was
+    taken back (`cancel`) get the new bytes.
+    """
+    wanted = {m.kunci: m for m in messages if m.recipients}
+    if not wanted:
+        return 0
+    digests = {key: _keep(folder, message.body) for key, message in wanted.items()}
+    with lake.writer_lock():
+        known: dict[str, dict[str, Entry]] = {}
+        for entry in _newest(lake, folder):
+            known.setdefault(entry.kunci, {})[entry.penerima] = entry
+        entries = []
+        for key, message in wanted.items():
+            before = known.get(key, {})
+            for recipient in dict.fromkeys(message.recipients):
+                last = before.get(recipient)
+                if (last.peristiwa == "batal") if last else not before:
+                    entries.append(
+                        Entry(
+                            run_id=run_id,
+                            jenis=message.jenis,
+                            kunci=key,
+                            penerima=recipient,
+                            urutan=last.urutan + 1 if last else 1,
+                            peristiwa="antre",
+                            percobaan=0,
+                            isi=digests[key],
+                            berikutnya=message.not_before,
+                            alasan="",
+                            waktu=now or datetime.now(UTC),
+                        )
+                    )
+        _commit(lake, entries, "pesan diantrekan")
+    crashpoint("outbox.queued")
+    return len({e.kunci for e in entries})
+
+
+def cancel(lake: Lake, folder: Path, kunci: str, reason: str, run_id: str, now: datetime | None = None) -> int:
+    """Take a message back from all recipients to whom it was not sent yet; gives their number.
+
+    Waits for a try that is under way, so that what it says is so: none of these gets the message.
+    """
+    with _sole(folder), lake.writer_lock():
+        waiting = [e for e in _newest(lake, folder) if e.kunci == kunci and e.peristiwa in WAITING]
+        entries = [
+            replace(
+                e,
+                run_id=run_id,
+                urutan=e.urutan + 1,
+                peristiwa="batal",
+                berikutnya=None,
+                alasan=reason,
+                waktu=now or datetime.now(UTC),
+            )
+            for e in waiting
+        ]
+        _commit(lake, entries, "pesan dibatalkan")
+    return len(entries)
+
+
+def waiting(lake: Lake, folder: Path, now: datetime) -> list[Entry]:
+    """What is due, the longest due first."""
+    found = [e for e in _newest(lake, folder) if e.due(now)]
+    return sorted(found, key=lambda e: (e.berikutnya or now, e.kunci, e.penerima))
+
+
+def states(lake: Lake, folder: Path) -> pl.DataFrame:
+    """The newest event of each message and recipient, with the columns of `ops.kotak_keluar`."""
+    found = sorted(_newest(lake, folder), key=lambda e: (e.kunci, e.penerima))
+    return ops.frame(_TABLE, [vars(e) for e in found])
+
+
+def body(folder: Path, digest: str) -> bytes:
+    """A message's bytes. Raises OutboxDamaged."""
+    path = folder / "isi" / digest
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise OutboxDamaged(f"the bytes of a message are missing: {path.name}") from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise OutboxDamaged(f"the bytes of a message were changed: {path.name}")
+    return data
+
+
+def attempt(
+    lake: Lake, folder: Path, entry: Entry, send: Callable[[bytes], Tried], run_id: str, clock: Callable[[], datetime]
+) -> Tried | None:
+    """Try to send what `waiting` gave, and write down what came of it; None when another process was faster.
+
+    One try at a time, over all processes. Only a kill between the server's yes, which is `send`'s return, and the
+    journal's fsync lets a message be sent again. Raises OutboxDamaged, OSError, and what `send` raises: then nothing
+    is written down.
+    """
+    with _sole(folder):
+        if any(e.urutan > entry.urutan for e in _newest(lake, folder, entry)):
+            return None
+        result = send(body(folder, entry.isi))
+        crashpoint("outbox.sent")
+        event = replace(
+            entry,
+            run_id=run_id,
+            urutan=entry.urutan + 1,
+            peristiwa=result.peristiwa,
+            percobaan=entry.percobaan + 1,
+            berikutnya=result.next_try,
+            alasan=result.alasan,
+            waktu=clock(),
+        )
+        line = orjson.dumps(vars(event), option=orjson.OPT_APPEND_NEWLINE)
+        append_durably(folder / _JOURNAL, line, intact=lambda data: data.rfind(b"\n") + 1)
+        crashpoint("outbox.journalled")
+    return result
+
+
+def settle(lake: Lake, folder: Path) -> int:
+    """Move the journal's lines into the lake; gives how many rows are new there. Raises LakeBusy, LakeWriteError.
+
+    Lines that are in the lake already, after a kill between commit and clearing, make no second row.
+    """
+    taken = _whole_lines(folder)
+    if not taken:
+        return 0
+    with lake.writer_lock():
+        known = {(e.kunci, e.penerima): e.urutan for e in _in_lake(lake)}
+        fresh = [e for e in _entries(taken) if e.urutan > known.get((e.kunci, e.penerima), 0)]
+        _commit(lake, fresh, "hasil pengiriman")
+    crashpoint("outbox.settled")
+    # Cleared in place, under the lock that writers of lines take, and only if no line came since: those wait for the
+    # next time, together with these.
+    with locked(folder / _JOURNAL) as descriptor:
+        if _whole_lines(folder) == taken:
+            os.ftruncate(descriptor, 0)
+            os.fsync(descriptor)
+    crashpoint("outbox.journal_cleared")
+    return len(fresh)
+
+
+def _sole(folder: Path) -> AbstractContextManager[int]:
+    """One try, or taking back, at a time."""
+    return locked(folder / "pengirim.lock")
+
+
+def _keep(folder: Path, data: bytes) -> str:
+    """Keep a message's bytes durably under their digest; gives it."""
+    digest = hashlib.sha256(data).hexdigest()
+    with locked(folder / "isi" / ".lock"):
+        path = folder / "isi" / digest
+        if not path.exists():
+            write_file(path, data)
+    crashpoint("outbox.body_written")
+    return digest
+
+
+def _commit(lake: Lake, entries: Sequence[Entry], message: str) -> None:
+    def work(tx: Transaction) -> None:
+        tx.append(_TABLE, ops.frame(_TABLE, [vars(e) for e in entries]))
+
+    if entries:
+        lake.transaction(work, message=message)
+
+
+def _newest(lake: Lake, folder: Path, one: Entry | None = None) -> list[Entry]:
+    """The newest event of each message and recipient, or of those of one entry; journal and lake together."""
+    # The journal first: a line that another process moves meanwhile is then in both, never in neither.
+    lines = _entries(_whole_lines(folder))
+    found = {(e.kunci, e.penerima): e for e in _in_lake(lake, one)}
+    for entry in lines:
+        key = (entry.kunci, entry.penerima)
+        if one is not None and key != (one.kunci, one.penerima):
+            continue
+        if key not in found or found[key].urutan < entry.urutan:
+            found[key] = entry
+    return list(found.values())
+
+
+def _in_lake(lake: Lake, one: Entry | None = None) -> list[Entry]:
+    condition = "" if one is None else "WHERE kunci = ? AND penerima = ?"
+    rows = lake.query(_NEWEST.format(condition), [] if one is None else [one.kunci, one.penerima])
+    return [Entry(**row) for row in rows.iter_rows(named=True)]
+
+
+def _whole_lines(folder: Path) -> bytes:
+    """The journal without the torn line of a writer that was killed."""
+    path = folder / _JOURNAL
+    data = path.read_bytes() if path.exists() else b""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _entries(lines: bytes) -> list[Entry]:
+    return [_entry(orjson.loads(line)) for line in lines.splitlines()]
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    instants = {name: datetime.fromisoformat(row[name]) for name in ("berikutnya", "waktu") if row[name]}
+    return Entry(**{**row, **instants})

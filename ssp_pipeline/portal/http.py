@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from ssp_pipeline.portal.errors import Problem
-from ssp_pipeline.portal.site.engine import CONTENT_SECURITY_POLICY
+from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"

@@ -5,8 +5,9 @@ this package). Of the warehouse only `warehouse.opendata.manifest` is known.
 """
 
 from ssp_pipeline.portal.site.answers import problem_page, report_form, search_page
-from ssp_pipeline.portal.site.engine import CONTENT_SECURITY_POLICY, SiteOptions
+from ssp_pipeline.portal.site.engine import SiteOptions
 from ssp_pipeline.portal.site.render import SITE, SiteError, render_site
+from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY
 
 __all__ = [
     "CONTENT_SECURITY_POLICY",

@@ -1,6 +1,6 @@
 """Charts of datasets: which rows one shows, as SQL that readers see, and the words around it.
 
-Does not belong here: how it looks (`marks.py`), drawing (`draw.py`).
+Does not belong here: how it looks (`marks.py`), drawing (`ssp_pipeline/web/draw.py`).
 
 Several rows that fall on one point are added up, or averaged when their unit is a rate (`Rp/kg`, `%`, `Rp per satuan`);
 the caption says which. A sum with a missing term is missing: what a suppressed cell leaves of it would be taken for the

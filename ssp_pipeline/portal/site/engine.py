@@ -5,7 +5,6 @@ Belongs here: the Jinja environment and fingerprinted assets. Does not belong he
 
 import functools
 import hashlib
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ssp_pipeline.portal.site.text import SOURCE, Language, Words, words
+from ssp_pipeline.web import words as web_words
+from ssp_pipeline.web.files import fingerprints
 from warehouse.opendata.manifest import Version
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""What the pages are written for: no inline script or style, nothing from another host, no `eval` (Vega runs its
-expressions through its interpreter). Blocks of JSON-LD are data, not scripts, and pass."""
-
-VEGA = "vega.js"
 _FOLDER = Path(__file__).parent
 _FORMATS = {
     "parquet": "Parquet",
@@ -112,9 +105,7 @@ def freshness_name(state: str, w: Words) -> str:
 @functools.cache
 def assets() -> dict[str, str]:
     """Address of each file that pages load, by its plain name. An address changes with what is behind it."""
-    found = {p.name: _fingerprint(p.name, p.read_bytes()) for p in sorted((_FOLDER / "static").iterdir())}
-    version = importlib.metadata.version("vl-convert-python")
-    return {**found, VEGA: _fingerprint(VEGA, f"vl-convert-python {version}".encode())}
+    return fingerprints(_FOLDER / "static")
 
 
 @functools.cache
@@ -123,6 +114,7 @@ def template_digest() -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in _FOLDER.rglob("*") if p.is_file() and p.suffix in {".html", ".po", ".py", ".json"}):
         digest.update(path.relative_to(_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(Path(web_words.__file__).read_bytes())
     digest.update(repr(assets()).encode())
     return digest.hexdigest()
 
@@ -155,8 +147,3 @@ def _environment(language: Language) -> Environment:
         kesegaran=lambda state: freshness_name(state, w),
     )
     return env
-
-
-def _fingerprint(name: str, content: bytes) -> str:
-    stem, _, ending = name.rpartition(".")
-    return f"/aset/{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{ending}"

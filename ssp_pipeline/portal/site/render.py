@@ -10,11 +10,8 @@ version's page needs no reading to be recognised.
 
 import hashlib
 import json
-import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +21,12 @@ from typing import Any
 
 from ssp_pipeline.portal.site.catalogue import Entry, entries, facets, values
 from ssp_pipeline.portal.site.dataset import Gathered, dataset_files, gather, version_page, withdrawn_page
-from ssp_pipeline.portal.site.engine import VEGA, Setting, SiteOptions, assets, template_digest
+from ssp_pipeline.portal.site.engine import Setting, SiteOptions, assets, template_digest
 from ssp_pipeline.portal.site.marks import Tile, tiles_of
 from ssp_pipeline.portal.site.snippets import attach
 from ssp_pipeline.portal.site.text import LANGUAGES
+from ssp_pipeline.web.drawing import DrawError, run_draw
+from ssp_pipeline.web.files import VEGA
 from warehouse.opendata.manifest import AgencyLine, Listed, Release, current, read_version, read_withdrawn, resource_id
 
 SITE = "situs"
@@ -36,11 +35,7 @@ KEYS_FILE = "halaman.json"
 NEWEST = 6
 PROBLEMS = (404, 410, 429, 500)
 
-_DRAW = Path(__file__).with_name("draw.py")
 _STATIC = Path(__file__).with_name("static")
-_DRAW_SECONDS = 300
-
-log = logging.getLogger(__name__)
 
 
 class SiteError(RuntimeError):
@@ -148,7 +143,10 @@ class _Site:
             return {}, None
         with tempfile.TemporaryDirectory(prefix="ssp-grafik-") as name:
             folder = Path(name)
-            _run_draw({"folder": name, "charts": charts, "bundle": bundle})
+            try:
+                run_draw({"folder": name, "charts": charts, "bundle": bundle})
+            except DrawError as error:
+                raise SiteError(str(error)) from None
             drawn = {chart: (folder / chart).read_text(encoding="utf-8") for chart in charts}
             return drawn, (folder / VEGA).read_bytes() if bundle else None
 
@@ -278,23 +276,6 @@ def _agency(release: Release, code: str, having: Sequence[Entry]) -> AgencyLine:
 
 def problem_text(setting: Setting, status: int, reason: str) -> str:
     return setting.page("galat.html", None, status=status, alasan=reason)
-
-
-def _run_draw(job: Mapping[str, Any]) -> None:
-    """Run the drawing process without an environment."""
-    done = subprocess.run(
-        [sys.executable, "-I", str(_DRAW)],
-        input=json.dumps(job).encode(),
-        capture_output=True,
-        env={"LANG": "C.UTF-8", "TZ": "UTC"},
-        timeout=_DRAW_SECONDS,
-        check=False,
-    )
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode:
-        raise SiteError(said[-2000:] or f"the drawing process ended with {done.returncode}")
-    if said:
-        log.warning("%s", said)
 
 
 def _write(path: Path, body: bytes) -> None:

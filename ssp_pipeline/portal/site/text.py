@@ -1,102 +1,19 @@
-"""Words, numbers and dates of the pages in their language.
+"""Words of the portal's pages in their language: Indonesian is the source, `terjemahan/<language>.po` holds the others.
 
-Belongs here: translation (Indonesian is the source, `terjemahan/<language>.po` holds the others) and how figures are
-written. Does not belong here: what a page says (`templates/`).
+Does not belong here: how figures are written (`ssp_pipeline/web/words.py`), what a page says (`templates/`).
 """
 
 import functools
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from ssp_pipeline.web.words import LANGUAGES, NONE, SOURCE, WIB, Language, Words
 
-Language = Literal["id", "en"]
-LANGUAGES: tuple[Language, ...] = ("id", "en")
-SOURCE: Language = "id"
-NONE = "–"
-"""Shown where there is no value; it is never shown as 0."""
+__all__ = ["LANGUAGES", "NONE", "SOURCE", "WIB", "Language", "Words", "words"]
 
-WIB = ZoneInfo("Asia/Jakarta")
 _FOLDER = Path(__file__).with_name("terjemahan")
-_UNITS = ("B", "kB", "MB", "GB")
-
-
-class Words:
-    """Everything that depends on a page's language."""
-
-    def __init__(self, language: Language) -> None:
-        self.language = language
-        self._locale = {"id": "id_ID", "en": "en_GB"}[language]
-        self._catalog = None if language == SOURCE else _catalog(language)
-
-    def gettext(self, message: str) -> str:
-        """The message in this language; a message without a translation stays Indonesian."""
-        found = self._catalog.get(message) if self._catalog else None
-        return str(found.string) if found and found.string else message
-
-    def ngettext(self, one: str, many: str, number: int) -> str:
-        """Indonesian has one form; other languages take the second for all numbers but 1."""
-        found = self._catalog.get(one) if self._catalog else None
-        if not found or not isinstance(found.string, tuple | list):
-            return many
-        return str(found.string[0 if number == 1 else 1])
-
-    def number(self, value: int | float | Decimal | None) -> str:
-        """A figure with its decimals, no more than were given: 12.500 and 3,25."""
-        if value is None:
-            return NONE
-        return str(format_decimal(value, format="#,##0.######", locale=self._locale))
-
-    def percent(self, share: float) -> str:
-        """A share of 1 as whole percent."""
-        return str(format_percent(share, locale=self._locale))
-
-    def day(self, day: date | None) -> str:
-        """20 November 2026, in the province's time for an instant."""
-        day = day.astimezone(WIB).date() if isinstance(day, datetime) else day
-        return str(format_date(day, "d MMMM y", locale=self._locale)) if day else NONE
-
-    def time(self, instant: datetime) -> str:
-        """20 November 2026 06.15 WIB."""
-        local = instant.astimezone(WIB)
-        return str(format_datetime(local, "d MMMM y HH.mm", locale=self._locale)) + " WIB"
-
-    def size(self, count: int) -> str:
-        """Bytes as people read them, by thousands: 12,3 kB."""
-        size, unit = float(count), 0
-        while size >= 1000 and unit < len(_UNITS) - 1:
-            size, unit = size / 1000, unit + 1
-        shown = format_decimal(size, format="#,##0.#" if size < 100 and unit else "#,##0", locale=self._locale)
-        return f"{shown} {_UNITS[unit]}"
-
-    def value(self, value: object) -> str:
-        """A cell of a table, as the script of a dataset's page writes it too. Codes are text and stay as they are."""
-        match value:
-            case None:
-                return NONE
-            case bool():
-                return str(value).lower()
-            case int() | float() | Decimal():
-                return self.number(value)
-            case datetime():
-                return value.astimezone(WIB).strftime("%Y-%m-%d %H:%M:%S WIB")
-            case _:
-                return str(value)
 
 
 @functools.cache
 def words(language: Language) -> Words:
     """The one `Words` of a language."""
-    return Words(language)
-
-
-@functools.cache
-def _catalog(language: Language) -> Catalog:
-    with (_FOLDER / f"{language}.po").open("rb") as file:
-        return read_po(file, locale=language, abort_invalid=True)
+    return Words(language, _FOLDER)

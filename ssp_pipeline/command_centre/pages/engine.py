@@ -1,0 +1,175 @@
+"""Templates of the command centre, the words they are filled with, and the headers that go with a page.
+
+Belongs here: one page from a template and facts. Does not belong here: what goes into a page, who may see it.
+"""
+
+import functools
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from babel.numbers import format_compact_decimal
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY, fingerprints
+from ssp_pipeline.web.words import NONE, SOURCE, Language, Words
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+LANGUAGE_COOKIE = "bahasa"
+SECURITY = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""On every answer."""
+COMPACT_FROM = 1_000_000
+"""Figures on tiles are shortened from here on: 12,3 miliar."""
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """An entry of the menu: address and Indonesian name (translated when shown)."""
+
+    path: str
+    name: str
+
+
+MENU: tuple[NavItem, ...] = (
+    NavItem("/", "Ikhtisar"),
+    NavItem("/harga", "Harga pangan"),
+    NavItem("/pendapatan", "Pendapatan"),
+    NavItem("/air", "Air"),
+    NavItem("/pokir", "Pokir"),
+    NavItem("/cctv", "CCTV"),
+    NavItem("/kualitas", "Kualitas data"),
+)
+
+
+def language_of(request: Request) -> Language:
+    """`?bahasa=` first, then the cookie that remembers it; Indonesian otherwise."""
+    for said in (request.query_params.get("bahasa"), request.cookies.get(LANGUAGE_COOKIE)):
+        if said in get_args(Language):
+            return said  # type: ignore[return-value]
+    return SOURCE
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **facts: Any
+) -> HTMLResponse:
+    """A page as an answer.
+
+    Templates know `bahasa`, `pengguna` (`request.state.user` or None), `csrf` (`request.state.csrf`, the token of
+    POST forms, or ""), `menu` (`request.state.menu`: entries that the user may open) and what `facts` holds.
+    """
+    language = language_of(request)
+    page = environment(language).get_template(template)
+    text = page.render(
+        bahasa=language,
+        pengguna=getattr(request.state, "user", None),
+        csrf=getattr(request.state, "csrf", ""),
+        menu=getattr(request.state, "menu", ()),
+        jalur=request.url.path,
+        ganti_bahasa="?" + urlencode(_switched(request, language)),
+        **facts,
+    )
+    answer = HTMLResponse(text, status, {**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+    if request.query_params.get("bahasa") == language:
+        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=365 * 86400, httponly=True, samesite="lax")
+    return answer
+
+
+def _switched(request: Request, language: Language) -> list[tuple[str, str]]:
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != "bahasa"]
+    return [*kept, ("bahasa", "en" if language == "id" else "id")]
+
+
+@functools.cache
+def words(language: Language) -> Words:
+    """The one `Words` of a language."""
+    return Words(language, FOLDER / "terjemahan")
+
+
+@functools.cache
+def assets() -> dict[str, str]:
+    """Address of each static file and of Vega's bundle, by plain name."""
+    return fingerprints(STATIC)
+
+
+def bare_environment() -> Environment:
+    """Templates without a language; their texts can be listed through it."""
+    return Environment(
+        loader=FileSystemLoader([FOLDER / "templates", FOLDER.parent / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+
+
+@functools.cache
+def environment(language: Language) -> Environment:
+    """Templates with the words of a language."""
+    w, env = words(language), bare_environment()
+    env.install_gettext_callables(w.gettext, w.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    env.globals.update(
+        aset=lambda name: assets()[name],
+        angka=w.number,
+        ringkas=functools.partial(compact, w),
+        hari=w.day,
+        waktu=w.time,
+        sel=functools.partial(cell, w),
+        kueri=lambda pairs: urlencode(pairs),
+    )
+    return env
+
+
+def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
+    """A figure for a tile, with its unit where readers expect it: Rp 12,3 miliar, 94,2%, 75 kamera."""
+    if value is None:
+        return NONE
+    if not -COMPACT_FROM < value < COMPACT_FROM:
+        locale = "id_ID" if w.language == "id" else "en_GB"
+        said = format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2)
+    else:
+        said = w.number(_short(value))
+    if unit == "Rp":
+        return f"Rp {said}"
+    if unit == "persen":
+        return f"{said}%"
+    return f"{said} {w.gettext(unit)}".strip()
+
+
+def cell(w: Words, value: object, missing: str = "") -> str | Markup:
+    """A value in a table: figures in the language's form, instants in WIB, nothing as words and never as 0."""
+    match value:
+        case None:
+            return Markup('<span class="kosong">{}</span>').format(missing) if missing else NONE
+        case bool():
+            return w.gettext("ya") if value else w.gettext("tidak")
+        case int() | float() | Decimal():
+            return w.number(_short(value))
+        case datetime():
+            return w.time(value)
+        case date():
+            return w.day(value)
+        case list() | tuple():
+            return escape(", ".join(str(v) for v in value))
+        case _:
+            return str(value)
+
+
+def _short(value: int | float | Decimal) -> int | float | Decimal:
+    """With two decimals at most."""
+    if isinstance(value, int):
+        return value
+    return round(value, 2) if isinstance(value, Decimal) else round(value, 2)

@@ -1,0 +1,4 @@
+"""What the portal and the command centre share: words and figures in a language, the page policy, fingerprinted files.
+
+Does not belong here: anything of one of the two, and anything of the other rooms.
+"""

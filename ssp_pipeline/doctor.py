@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.contract.load import contract_files, lint
 from connectors.registry import Registry
-from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError
+from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError, webhook_variables
 
 _NEEDED_BYTES = 2 * 1024**3
 _NEWEST_PYTHON = (3, 13)
@@ -155,6 +155,7 @@ def _province(settings: Settings) -> Finding:
 def _names(settings: Settings) -> Iterator[Finding]:
     """A misspelt variable would be passed over without a word."""
     known = set(VARIABLES).union(*(a.secrets for a in Registry(settings.roots).agencies.values()))
+    known |= {name for hook in settings.config.kirim.webhook for name in webhook_variables(hook)}
     given = {name for name in settings.environment if name.startswith("SSP_")}
     strange = sorted(name for name in given if name not in known and name.removesuffix("_FILE") not in known)
     if strange:

@@ -8,10 +8,12 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 ROOT = Path(__file__).resolve().parents[1]
 WIB = timezone(timedelta(hours=7), "WIB")
@@ -31,6 +33,8 @@ VARIABLES = {
     "SSP_OBJECT_STORE_SECRET": "CREATE SECRET statement of the object store (secret)",
     "DAGSTER_HOME": "Dagster's folder",
     "SSP_DAGSTER_POSTGRES_URL": "Dagster's storage (secret)",
+    "SSP_SMTP_USER": "name at the mail server (secret)",
+    "SSP_SMTP_PASSWORD": "password at the mail server (secret)",
     "SSP_CRASH_AT": "step at which a crash test kills the process",
 }
 """Environment variables that this installation knows; agencies add those of their `secrets`. All but the last
@@ -115,6 +119,64 @@ class Portal(_Strict):
     sql_memori_mb: int = Field(default=512, ge=128)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Delivery(_Strict):
+    """Sending of reports and early warnings. Without `host`, mails become files; see docs/delivery.md."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "langsung", "tanpa"] = "starttls"
+    berkas_ca: str = ""
+    pengirim: str = Field(default="ssp@provinsi.invalid", pattern=r"^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
+    nama_pengirim: str = "Sumut Smart Province"
+    berkas_penerima: str = ""
+    batas_detik: float = Field(default=30.0, gt=0, le=600)
+    batas_jawaban_detik: float = Field(default=600.0, gt=0, le=3600)
+    percobaan: int = Field(default=16, ge=1, le=100)
+    webhook: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_in_the_clear(self) -> "Delivery":
+        if self.tls == "tanpa" and self.host and not is_loopback(self.host):
+            raise ValueError("tls = 'tanpa' is for a mail server on this machine; use 'starttls' or 'langsung'")
+        for name, url in self.webhook.items():
+            if not re.fullmatch(r"[a-z][a-z0-9]*", name):
+                raise ValueError(f"a webhook's name is of small letters and digits, not {name!r}")
+            if url:
+                check_webhook(name, url)
+        return self
+
+
+class Watch(_Strict):
+    """What the dead-man's switch takes for trouble; see docs/delivery.md."""
+
+    diam_jam: float = Field(default=26.0, gt=0)
+    cuplikan_jam: float = Field(default=50.0, gt=0)
+    laporan_pukul: str = Field(default="07.00", pattern=r"^([01]\d|2[0-3])\.[0-5]\d$|^$")
+    disk_gib: float = Field(default=2.0, ge=0)
+    daemon: bool = True
+
+
+def webhook_variables(name: str) -> tuple[str, str]:
+    """Variables of a webhook: the secret that its messages are signed with, and its address if that is secret."""
+    return f"SSP_WEBHOOK_{name.upper()}", f"SSP_WEBHOOK_{name.upper()}_URL"
+
+
+def check_webhook(name: str, url: str) -> None:
+    """Raises ValueError for an address that is not HTTPS, except on this machine. The address is not in the message."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not secure or not parts.hostname:
+        raise ValueError(f"the address of webhook {name} must begin with https://")
+
+
 class Config(_Strict):
     """The file `ssp.toml`."""
 
@@ -125,6 +187,8 @@ class Config(_Strict):
     pemeliharaan: Maintenance = Maintenance()
     terbuka: OpenData = OpenData()
     portal: Portal = Portal()
+    kirim: Delivery = Delivery()
+    jaga: Watch = Watch()
     instansi: dict[str, AgencySettings] = Field(default_factory=dict)
 
 
@@ -165,6 +229,15 @@ class Settings:
     @property
     def decisions(self) -> Path:
         return self.home / "walidata"
+
+    @property
+    def outbox(self) -> Path:
+        return self.home / "kotak_keluar"
+
+    @property
+    def recipients(self) -> Path:
+        """The file of recipients; `kirim.berkas_penerima` is taken from SSP_HOME when it is a relative path."""
+        return self.home / (self.config.kirim.berkas_penerima or "penerima.toml")
 
     @property
     def dagster_home(self) -> Path:

@@ -75,7 +75,9 @@ class ViewHead(FrontMatter):
 
     `judul`: heading (a chart's is the title of its specification); `halaman`: page that shows it; `urutan`: place on
     the page; `per`: DATE column that holds the as-of date of a row; `gambar`: the chart is also drawn as files by
-    every run.
+    every run. `tampil`: columns of its table on the page, all without it; `susun`: order of its rows, by columns that
+    rise, that fall (`-name`) or whose size falls, whatever their sign (`~name`), rows without a value last. `baris`:
+    columns of the dataset behind a row → columns here with which they agree, to find just those rows.
     """
 
     judul: str = ""
@@ -83,6 +85,16 @@ class ViewHead(FrontMatter):
     urutan: int = Field(default=100, ge=1)
     per: str | None = None
     gambar: bool = False
+    tampil: tuple[str, ...] = ()
+    susun: tuple[str, ...] = ()
+    baris: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _own_columns(self) -> Self:
+        named = {*self.tampil, *(name.lstrip("-~") for name in self.susun), *self.baris.values()}
+        if strange := sorted(named - self.columns.keys()):
+            raise ValueError(f"tampil, susun and baris name {', '.join(strange)}, which columns does not")
+        return self
 
 
 @dataclass(frozen=True)

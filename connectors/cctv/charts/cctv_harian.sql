@@ -7,6 +7,8 @@ halaman: cctv
 urutan: 30
 per: tanggal
 partition: tanggal
+tampil: [tanggal, hasil, slot, bagian, uptime]
+susun: ["-tanggal", urutan]
 columns:
   tanggal: {description: Tanggal (WIB)., classification: public}
   hasil: {description: "siaran, gagal, tidak diketahui: pemeriksa mati, atau tidak diketahui: lainnya.", classification: public}

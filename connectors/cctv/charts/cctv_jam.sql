@@ -6,6 +6,9 @@ grain: Satu baris per tanggal, kamera dan jam
 halaman: cctv
 urutan: 20
 per: tanggal
+tampil: [tanggal, jam, kamera, keadaan, uptime, probe_sah, pemeriksa_mati]
+susun: ["-tanggal", kamera, jam]
+baris: {id_kamera: id_kamera}
 columns:
   tanggal: {description: Tanggal (WIB)., classification: public}
   jam: {description: Jam WIB 0 sampai 23., classification: public}

@@ -6,6 +6,9 @@ grain: Satu baris per kamera
 halaman: cctv
 urutan: 10
 per: per_tanggal
+tampil: [kamera, koridor, keadaan, mati_sejak, jam_mati, paling_sedikit, uptime_7_hari, cakupan_7_hari]
+susun: ["-jam_mati", uptime_7_hari]
+baris: {id_kamera: id_kamera}
 columns:
   per_tanggal: {description: Tanggal terakhir yang ada pemeriksaannya., classification: public}
   per_jam: {description: Jam WIB terakhir pemeriksa bekerja., classification: public}

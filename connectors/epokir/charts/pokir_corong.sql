@@ -7,6 +7,8 @@ grain: Satu baris per tahun anggaran, dapil, fraksi, OPD dan tahap
 halaman: pokir
 urutan: 10
 per: per_tanggal
+tampil: [tahun_anggaran, dapil, fraksi, opd, tahap, jumlah, nilai, ditolak, dibatalkan]
+susun: ["-tahun_anggaran", urutan_tahap, dapil]
 columns:
   per_tanggal: {description: Tanggal (WIB) potret., classification: public}
   tahun_anggaran: {description: Tahun anggaran yang dituju., classification: public}

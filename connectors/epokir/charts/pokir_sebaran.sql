@@ -6,6 +6,8 @@ grain: Satu baris per tahun anggaran, pengelompokan, kelompok dan keadaan
 halaman: pokir
 urutan: 20
 per: per_tanggal
+tampil: [tahun_anggaran, kelompok, keadaan, jumlah, anggaran, rekom_tapd]
+susun: ["-tahun_anggaran", "-jumlah"]
 columns:
   per_tanggal: {description: Tanggal (WIB) potret., classification: public}
   tahun_anggaran: {description: Tahun anggaran yang dituju., classification: public}

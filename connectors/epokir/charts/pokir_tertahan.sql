@@ -6,6 +6,9 @@ grain: Satu baris per usulan yang masih berjalan
 halaman: pokir
 urutan: 30
 per: per_tanggal
+tampil: [id_usulan, kegiatan, tahap, menunggu, opd, dapil, fraksi, anggaran, hari_diam, paling_sedikit]
+susun: ["-hari_diam", "-anggaran"]
+baris: {id_usulan: id_usulan}
 columns:
   per_tanggal: {description: Tanggal (WIB) potret., classification: public}
   tahun_anggaran: {description: Tahun anggaran yang dituju., classification: public}

@@ -5,6 +5,9 @@ halaman: harga
 urutan: 60
 per: tanggal
 gambar: true
+tampil: [tanggal, pasar, harga]
+susun: ["-tanggal", pasar]
+baris: {pasar: pasar}
 columns:
   tanggal: {description: Tanggal pemantauan (WIB)., classification: internal}
   pasar: {description: Nama pasar menurut PIHPS., classification: internal}

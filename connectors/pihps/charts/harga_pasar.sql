@@ -6,6 +6,9 @@ grain: Satu baris per pasar dan komoditas
 halaman: harga
 urutan: 50
 per: per_tanggal
+tampil: [pasar, barang, harga, harga_harian, ubah_harian, ubah_mingguan]
+susun: ["~ubah_harian"]
+baris: {pasar: pasar}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir., classification: internal}
   tanggal_harian: {description: Tanggal pembanding., classification: internal}

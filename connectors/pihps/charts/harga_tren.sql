@@ -7,6 +7,9 @@ halaman: harga
 urutan: 70
 per: tanggal
 partition: tanggal
+tampil: [tanggal, wilayah, barang, harga]
+susun: ["-tanggal", wilayah]
+baris: {kode_barang: kode_sumber, kode_bps: kode_bps}
 columns:
   tanggal: {description: Tanggal pemantauan (WIB)., classification: internal}
   tingkat: {description: provinsi atau kota., classification: internal}

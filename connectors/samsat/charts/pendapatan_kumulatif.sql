@@ -6,6 +6,8 @@ grain: Satu baris per tanggal dan jenis pajak milik provinsi
 halaman: pendapatan
 urutan: 30
 per: tanggal
+tampil: [tanggal, jenis_pajak, nilai, kumulatif, target_prorata]
+susun: ["-tanggal", jenis_pajak]
 columns:
   tanggal: {description: Tanggal bayar (WIB)., classification: public}
   jenis_pajak: {description: PKB atau BBNKB., classification: public}

@@ -8,6 +8,8 @@ urutan: 20
 per: sampai
 partition: bulan
 partition_grain: bulanan
+tampil: [bulan, penerima, jenis_pajak, nilai, jumlah_pembayaran, hari_berdata, masa]
+susun: ["-bulan", penerima, jenis_pajak]
 columns:
   bulan: {description: Tanggal pertama bulan., classification: public}
   sampai: {description: Tanggal terakhir bulan itu yang ada datanya., classification: public}

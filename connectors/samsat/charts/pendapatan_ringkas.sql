@@ -8,6 +8,10 @@ judul: Penerimaan Samsat
 halaman: pendapatan
 urutan: 10
 per: per_tanggal
+tampil: [
+  jenis_pajak, penerima, nilai_hari, nilai_hari_sebelum, nilai_bulan, nilai_tahun, mulai_data, target_prorata,
+  capaian_prorata, capaian_target]
+susun: ["-masuk_pad_provinsi", jenis_pajak]
 columns:
   per_tanggal: {description: Tanggal tutup terakhir., classification: public}
   jenis_pajak: {description: "PKB, BBNKB, OPSEN_PKB, OPSEN_BBNKB, SWDKLLJ, PNBP, atau PAD (jumlah milik provinsi).", classification: public}

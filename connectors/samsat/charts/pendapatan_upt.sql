@@ -7,6 +7,9 @@ grain: Satu baris per UPT
 halaman: pendapatan
 urutan: 40
 per: per_tanggal
+tampil: [upt, nilai_hari, nilai_7_hari, nilai_7_hari_setahun_lalu, nilai_bulan, nilai_tahun, pembayaran_7_hari]
+susun: ["-nilai_7_hari"]
+baris: {kode_upt: kode_upt}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir., classification: public}
   kode_upt: {description: Kode UPT., classification: public}

@@ -6,6 +6,9 @@ grain: Satu baris per cabang
 halaman: air
 urutan: 40
 per: bulan
+tampil: [cabang, melapor, bulan_terakhir, pelanggan, air_terjual_m3, kehilangan_air, tunggakan, lembar_tunggakan]
+susun: ["-kehilangan_air"]
+baris: {cabang: cabang}
 columns:
   bulan: {description: Bulan laporan terbaru., classification: public}
   kode_cabang: {description: Kode cabang., classification: public}

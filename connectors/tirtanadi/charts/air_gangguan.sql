@@ -7,6 +7,9 @@ judul: Gangguan yang belum selesai
 halaman: air
 urutan: 30
 per: per_tanggal
+tampil: [nomor, mulai, hari_berjalan, cabang, kecamatan, jenis, status, pelanggan_terdampak]
+susun: ["-pelanggan_terdampak"]
+baris: {nomor: nomor}
 columns:
   per_tanggal: {description: Tanggal terakhir yang ada datanya., classification: public}
   nomor: {description: Nomor gangguan., classification: public}

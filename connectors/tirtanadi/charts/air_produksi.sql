@@ -5,6 +5,9 @@ halaman: air
 urutan: 20
 per: tanggal
 partition: tanggal
+tampil: [tanggal, ipa, produksi_m3, air_baku_m3, kekeruhan_ntu]
+susun: ["-tanggal", ipa]
+baris: {ipa: ipa}
 columns:
   tanggal: {description: Tanggal produksi (WIB)., classification: public}
   ipa: {description: Nama instalasi., classification: public}

@@ -7,6 +7,9 @@ judul: Harga terhadap HET/HAP
 halaman: harga
 urutan: 20
 per: per_tanggal
+tampil: [barang, tempat, sumber, tingkat, harga, satuan, jenis_acuan, harga_acuan, selisih_acuan, keputusan_acuan]
+susun: ["-selisih_acuan"]
+baris: {kode_kabupaten_kota: kode_bps}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir sumber., classification: internal}
   sumber: {description: "pihps, panel_harga atau sp2kp.", classification: internal}

@@ -7,6 +7,9 @@ judul: Kesenjangan harga antarwilayah
 halaman: harga
 urutan: 40
 per: per_tanggal
+tampil: [barang, satuan, sumber, termurah, wilayah_termurah, median, termahal, wilayah_termahal, kesenjangan, melapor]
+susun: ["-kesenjangan"]
+baris: {kode_varian: kode_sumber, kode_komoditas: kode_sumber}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir sumber., classification: internal}
   sumber: {description: panel_harga atau sp2kp., classification: internal}

@@ -8,6 +8,11 @@ judul: Perubahan harga terbesar
 halaman: harga
 urutan: 10
 per: per_tanggal
+tampil: [barang, satuan, tempat, sumber, tingkat, harga, ubah_harian, ubah_mingguan, ubah_bulanan, selisih_acuan]
+susun: ["~ubah_harian"]
+baris: {
+  pasar: tempat, nama_wilayah: tempat, kode_kabupaten_kota: kode_bps, kode_varian: kode_sumber,
+  kode_barang: kode_sumber, kode_komoditas: kode_sumber}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir sumber dan tingkat ini., classification: internal}
   sumber: {description: "pihps, panel_harga atau sp2kp.", classification: internal}

@@ -7,6 +7,9 @@ judul: Harga menurut kabupaten/kota
 halaman: harga
 urutan: 30
 per: per_tanggal
+tampil: [wilayah, barang, sumber, harga, satuan, ubah_harian, ubah_mingguan, selisih_median, selisih_acuan]
+susun: ["-harga"]
+baris: {kode_kabupaten_kota: kode_bps, kode_varian: kode_sumber, kode_komoditas: kode_sumber}
 columns:
   per_tanggal: {description: Tanggal tutup terakhir sumber., classification: internal}
   sumber: {description: panel_harga atau sp2kp., classification: internal}

@@ -7,6 +7,8 @@ judul: Ikhtisar
 halaman: ikhtisar
 urutan: 10
 per: per_tanggal
+tampil: [nama, nilai, satuan, dari, nama_dari, keadaan, opd, per_tanggal]
+susun: [urutan]
 columns:
   urutan: {description: Urutan tampil., classification: internal}
   bidang: {description: Halaman yang memerincinya., classification: internal}

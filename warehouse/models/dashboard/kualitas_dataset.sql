@@ -7,6 +7,8 @@ judul: Rapor dataset
 halaman: kualitas
 urutan: 20
 per: per_tanggal
+tampil: [judul, nama, diharapkan, terbaru, terlambat, lengkap, tepat, sah, dikarantina, bermasalah]
+susun: ["-terlambat", nama, judul]
 columns:
   per_tanggal: {description: Hari (WIB) janji dan isi terakhir dibandingkan., classification: internal}
   instansi: {description: Kode instansi., classification: internal}

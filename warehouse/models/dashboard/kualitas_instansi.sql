@@ -5,6 +5,8 @@ judul: Rapor instansi
 halaman: kualitas
 urutan: 10
 per: per_tanggal
+tampil: [nama, opd, jumlah_dataset, terlambat, lengkap, tepat, sah, dikarantina, sebab_utama, bermasalah]
+susun: [nama]
 columns:
   per_tanggal: {description: Hari (WIB) janji dan isi terakhir dibandingkan., classification: internal}
   instansi: {description: Kode instansi., classification: internal}

@@ -6,6 +6,8 @@ grain: Satu baris per dataset dan alasan
 halaman: kualitas
 urutan: 40
 per: per_tanggal
+tampil: [nama, dataset, alasan, jumlah, jumlah_partisi, partisi_terbaru]
+susun: ["-jumlah"]
 columns:
   per_tanggal: {description: Hari (WIB) janji dan isi terakhir dibandingkan., classification: internal}
   instansi: {description: Kode instansi., classification: internal}

@@ -8,6 +8,8 @@ halaman: kualitas
 urutan: 50
 judul: Partisi yang dijanjikan
 per: per_tanggal
+tampil: [judul, partisi, ada, kosong, bermasalah, tepat, diterima, dikarantina]
+susun: ["-bermasalah", "-partisi", judul]
 columns:
   per_tanggal: {description: Hari (WIB) janji dan isi terakhir dibandingkan., classification: internal}
   instansi: {description: Kode instansi., classification: internal}

@@ -4,6 +4,8 @@ grain: Satu baris per instansi dan tanggal data
 halaman: kualitas
 urutan: 30
 per: tanggal
+tampil: [tanggal, nama, lengkap, sah, diterima, dikarantina]
+susun: ["-tanggal", nama]
 columns:
   tanggal: {description: Tanggal data., classification: internal}
   instansi: {description: Kode instansi., classification: internal}

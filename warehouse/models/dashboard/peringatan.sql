@@ -7,6 +7,8 @@ judul: Peringatan dini
 halaman: ikhtisar
 urutan: 20
 per: per_tanggal
+tampil: [tingkat, judul, kalimat, opd, status, mulai, selesai]
+susun: [urutan_tingkat, "-mulai"]
 columns:
   nomor: {description: Nomor tetap peringatan., classification: internal}
   aturan: {description: Aturan yang menyalakannya., classification: internal}

@@ -3,7 +3,8 @@
 A token is derived from a secret that only the browser's cookie and this server know: that of the session, or, before a
 login, one made for the visit. So nothing is to be kept for it, and it ends with its cookie.
 
-Belongs here: making and comparing. Does not belong here: cookies (`gate.py`).
+Belongs here: making and comparing. Does not belong here: cookies (`gate.py`). Templates find the token of an answer's
+forms in `request.state.csrf`.
 """
 
 import hashlib
@@ -14,11 +15,6 @@ from starlette.requests import HTTPConnection
 
 FIELD = "csrf"
 HEADER = "x-csrf-token"
-
-
-def csrf(request: HTTPConnection) -> str:
-    """The token that a form of this answer carries in the field `csrf`."""
-    return token(request.state.csrf_secret)
 
 
 def token(secret: str) -> str:

@@ -1,7 +1,7 @@
 """Who may do what: four roles, seven deeds, one table.
 
 Belongs here: the rights. Does not belong here: who somebody is (`accounts.py`, `oidc.py`, `proxy_header.py`), refusing
-a request (`app.py`).
+a request (`gate.py`, `app.py`).
 """
 
 from collections.abc import Iterable

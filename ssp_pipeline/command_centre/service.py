@@ -3,10 +3,10 @@
 Belongs here: the records. Does not belong here: what is done with them, reading settings (`cli/command_centre.py`).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.registry import Registry
 from ssp_pipeline.command_centre.audit import Audit
@@ -15,7 +15,7 @@ from ssp_pipeline.command_centre.roles import Deed, Role, User, may
 __all__ = ["Centre", "Method", "OidcOptions", "Options", "ProxyOptions", "Refused", "Role", "User"]
 
 Method = Literal["lokal", "oidc", "proksi"]
-Background = Callable[[], Awaitable[None]]
+Background = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Centre:
         self.background: list[Background] = []
 
     def demand(self, user: User, deed: Deed, agency: str = "") -> None:
-        """Let somebody pass who may do this. Raises Refused, which becomes a page that says so and a line of the trail."""
+        """Raises Refused for somebody who may not do this; it becomes a page that says so and a line of the trail."""
         if not may(user, deed, agency):
             raise Refused(deed, agency)
 

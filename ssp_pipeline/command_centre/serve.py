@@ -1,0 +1,51 @@
+"""Running the command centre: one process, one event loop, uvicorn in front.
+
+Belongs here: the server's options. Does not belong here: reading settings (`cli/command_centre.py`).
+"""
+
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from ssp_pipeline.command_centre.app import make_app
+from ssp_pipeline.command_centre.service import Centre
+
+
+def config(centre: Centre, host: str, port: int) -> uvicorn.Config:
+    """The server's configuration. Raises AccountsError for a file of accounts that cannot be used."""
+    forwarded: Any = ProxyHeadersMiddleware(cast(Any, make_app(centre)), list(centre.options.forwarders))
+    return uvicorn.Config(
+        _Peers(forwarded),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        lifespan="on",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        server_header=False,
+        # Done above: the gate has to know the peer itself, too.
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def serve(centre: Centre, host: str, port: int) -> None:
+    """Serve until a signal comes. Raises AccountsError for a file of accounts that cannot be used."""
+    uvicorn.Server(config(centre, host, port)).run()
+
+
+class _Peers:
+    """Notes who is at the other end of the connection before forwarded headers put somebody else there."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            scope.setdefault("state", {})["peer"] = (scope.get("client") or ("",))[0]
+        await self._app(scope, receive, send)

@@ -31,6 +31,7 @@ VARIABLES = {
     "SSP_DATA_PATH": "data path of the lake",
     "SSP_MASTER_KEY": "key that wraps the archive's keys (secret)",
     "SSP_OBJECT_STORE_SECRET": "CREATE SECRET statement of the object store (secret)",
+    "SSP_OIDC_SECRET": "secret of the command centre at its OpenID provider (secret)",
     "DAGSTER_HOME": "Dagster's folder",
     "SSP_DAGSTER_POSTGRES_URL": "Dagster's storage (secret)",
     "SSP_SMTP_USER": "name at the mail server (secret)",
@@ -177,6 +178,42 @@ def check_webhook(name: str, url: str) -> None:
         raise ValueError(f"the address of webhook {name} must begin with https://")
 
 
+class Oidc(_Strict):
+    """A provider of OpenID Connect that people log in at; `peran` leads from values of its claim to our roles."""
+
+    penerbit: str = Field(default="", pattern=r"^$|^https://\S+$|^http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?$")
+    klien: str = ""
+    cakupan: str = "openid profile"
+    klaim_nama: str = "preferred_username"
+    klaim_tampil: str = "name"
+    klaim_peran: str = "groups"
+    klaim_instansi: str = "instansi"
+    peran: dict[str, str] = Field(default_factory=dict)
+
+
+class TrustedHeaders(_Strict):
+    """A web server that logs people in and names them in headers; only those of the addresses `asal` are believed."""
+
+    asal: tuple[str, ...] = ()
+    nama: str = "X-Forwarded-User"
+    kelompok: str = "X-Forwarded-Groups"
+    instansi: str = "X-Forwarded-Instansi"
+    peran: dict[str, str] = Field(default_factory=dict)
+
+
+class CommandCentre(_Strict):
+    """The command centre: where people reach it, and the one way in which they log in."""
+
+    alamat: str = Field(default="", pattern=r"^$|^https?://[^\s/]+$")
+    cara: Literal["lokal", "oidc", "proksi"] = "lokal"
+    berkas_akun: str = ""
+    proksi: tuple[str, ...] = ()
+    diam_menit: int = Field(default=60, ge=1)
+    paling_lama_jam: int = Field(default=168, ge=1)
+    oidc: Oidc = Oidc()
+    kepala: TrustedHeaders = TrustedHeaders()
+
+
 class Config(_Strict):
     """The file `ssp.toml`."""
 
@@ -187,6 +224,7 @@ class Config(_Strict):
     pemeliharaan: Maintenance = Maintenance()
     terbuka: OpenData = OpenData()
     portal: Portal = Portal()
+    pusat: CommandCentre = CommandCentre()
     kirim: Delivery = Delivery()
     jaga: Watch = Watch()
     instansi: dict[str, AgencySettings] = Field(default_factory=dict)

@@ -27,6 +27,7 @@ _COMMANDS = {
     "release": ("open", "Publish what changed in the lake and make a release of open data"),
     "portal": ("portal", "Serve the open data: pages, downloads, CKAN's API, SQL"),
     "dashboard": ("command_centre", "Serve the command centre: the dashboards behind a login"),
+    "user": ("user", "Local accounts of the command centre: add, list, disable, enable, password"),
     "sandbox": ("serve", "Run the stand-in agencies"),
     "up": ("serve", "Run Dagster's web server and daemon with the stand-ins"),
     "doctor": ("serve", "Check this installation and say what to do"),

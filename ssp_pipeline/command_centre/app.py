@@ -42,7 +42,7 @@ def make_app(centre: Centre) -> ASGIApp:
 
 def _local(centre: Centre) -> tuple[Method, list[BaseRoute]]:
     options = centre.options
-    accounts = Accounts(options.accounts)
+    accounts = Accounts(options.accounts_file)
     accounts.all()
     store = Store(options.home / "masuk" / "sesi.sqlite")
 

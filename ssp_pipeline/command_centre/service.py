@@ -6,15 +6,14 @@ Belongs here: the records. Does not belong here: what is done with them, reading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from connectors.registry import Registry
 from ssp_pipeline.command_centre.audit import Audit
 from ssp_pipeline.command_centre.roles import Deed, Role, User, may
 
-__all__ = ["Centre", "Method", "OidcOptions", "Options", "ProxyOptions", "Refused", "Role", "User"]
+__all__ = ["Centre", "OidcOptions", "Options", "ProxyOptions", "Refused", "Role", "User"]
 
-Method = Literal["lokal", "oidc", "proksi"]
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -29,7 +28,7 @@ class OidcOptions:
     name_claim: str = "preferred_username"
     shown_claim: str = "name"
     role_claim: str = "groups"
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
     agency_claim: str = "instansi"
 
 
@@ -40,13 +39,13 @@ class ProxyOptions:
     peers: tuple[str, ...]
     name_header: str = "X-Forwarded-User"
     role_header: str = "X-Forwarded-Groups"
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
     agency_header: str = "X-Forwarded-Instansi"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a command centre runs, in plain values.
+    """How a command centre runs, in plain values. People log in by `oidc` or `proxy` if it is given, else by accounts.
 
     `address` is where people reach it (scheme and host), empty if only by what their browser says. `forwarders` are
     peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Without `dagster_url` there is no door to Dagster.
@@ -55,9 +54,8 @@ class Options:
     home: Path
     snapshots: Path
     roots: tuple[Path, ...]
+    accounts_file: Path
     province: str = ""
-    method: Method = "lokal"
-    accounts_file: Path | None = None
     oidc: OidcOptions | None = None
     proxy: ProxyOptions | None = None
     address: str = ""
@@ -66,11 +64,6 @@ class Options:
     idle_seconds: float = 3600.0
     absolute_seconds: float = 7 * 86400.0
     watch_seconds: float = 1.0
-
-    @property
-    def accounts(self) -> Path:
-        """The file of local accounts."""
-        return self.accounts_file or self.home / "masuk" / "akun.json"
 
 
 class Refused(Exception):

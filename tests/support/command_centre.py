@@ -30,13 +30,19 @@ PEOPLE: dict[str, tuple[list[Any], list[str]]] = {
 
 def options(home: Path, **changes: Any) -> Options:
     """Options of a command centre over a data folder."""
-    return replace(Options(home=home, snapshots=home / "snapshots", roots=(ROOT / "connectors",)), **changes)
+    plain = Options(
+        home=home,
+        snapshots=home / "snapshots",
+        roots=(ROOT / "connectors",),
+        accounts_file=home / "masuk" / "akun.json",
+    )
+    return replace(plain, **changes)
 
 
-def with_people(home: Path, *names: str) -> Options:
+def with_people(home: Path, *names: str, **changes: Any) -> Options:
     """Options, and accounts of these people (all, if none is named)."""
-    made = options(home)
-    accounts = Accounts(made.accounts)
+    made = options(home, **changes)
+    accounts = Accounts(made.accounts_file)
     for name in names or PEOPLE:
         roles, agencies = PEOPLE[name]
         accounts.add(name, PASSWORD, roles, agencies)

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.alerts import ALERTS, alerts_asset, promises_asset
+from assets.audit_trail import audit_asset
 from assets.give_out import give_out_assets
 from assets.models import NOTED, Keep, maintenance_asset, model_asset, snapshot_asset, views_asset
 from assets.open_data import Outcome as OpenOutcome
@@ -85,6 +86,7 @@ def model_assets(
     return {
         "models": [
             promises_asset(registry.contracts, open_workspace),
+            audit_asset(open_workspace),
             *(model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in others),
             views_asset(views, by_table, contracts, open_workspace, builder, on_built),
             alerts_asset(find_rules(registry.roots, shared_models), [*by_table, *contracts, *NOTED], open_workspace),

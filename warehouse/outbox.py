@@ -15,7 +15,7 @@ how anything is sent (`assets/delivery/`).
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ import orjson
 import polars as pl
 
 from connectors.crashpoint import crashpoint
-from connectors.durable import append_durably, locked, write_file
+from connectors.durable import append_durably, is_disk_full, locked, write_file
 from warehouse import ops
 from warehouse.duck import LAKE
 from warehouse.lake import Lake
@@ -47,6 +47,8 @@ LOST: frozenset[str] = frozenset({"ditolak", "gagal"})
 
 _TABLE = "ops.kotak_keluar"
 _JOURNAL = "jurnal.jsonl"
+_RESERVE = "cadangan"
+_RESERVED = 1 << 16
 _NEWEST = f"""
 SELECT * FROM {LAKE}.{_TABLE} {{}} QUALIFY row_number() OVER (PARTITION BY kunci, penerima ORDER BY urutan DESC) = 1
 """
@@ -77,8 +79,8 @@ class Message:
 class Entry:
     """One event of one message and recipient: a row of `ops.kotak_keluar`.
 
-    `urutan` counts the events from 1, `percobaan` the tries so far; `isi` is the SHA-256 of the bytes; `berikutnya` the
-    earliest instant of the next try, None when there is none.
+    `urutan` counts the events from 1, `percobaan` the tries so far, `penolakan` those that were refused; `isi` is
+    the SHA-256 of the bytes; `berikutnya` the earliest instant of the next try, None when there is none.
     """
 
     run_id: str
@@ -88,6 +90,7 @@ class Entry:
     urutan: int
     peristiwa: Happening
     percobaan: int
+    penolakan: int
     isi: str
     berikutnya: datetime | None
     alasan: str
@@ -99,22 +102,32 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tried:
-    """What one try came to. `next_try`: for `ditunda` the earliest instant of the next one."""
+    """What one try came to.
+
+    `next_try`: for `ditunda` the earliest instant of the next one; `refused`: whether the server refused this
+    recipient, which it may do at several tries before it counts as `ditolak`.
+    """
 
     peristiwa: Literal["terkirim", "ditunda", "ditolak", "gagal"]
     alasan: str = ""
     next_try: datetime | None = None
+    refused: bool = False
 
 
-def queue(lake: Lake, folder: Path, messages: Sequence[Message], run_id: str, now: datetime | None = None) -> int:
-    """Queue messages in one transaction; gives how many are new.
+def queue(
+    lake: Lake,
+    folder: Path,
+    messages: Sequence[Message],
+    run_id: str,
+    now: datetime | None = None,
+    also: Callable[[Transaction], None] | None = None,
+) -> int:
+    """Queue messages in one transaction; gives how many are new. `also` is done in the same transaction.
 
     A message whose key is there is left as it is, with its recipients and bytes, except that recipients for whom it was
-    taken back (`cancel`) get the new bytes.
+    taken back (`cancel`) get the new bytes. Raises LakeBusy, LakeWriteError, OSError: then nothing is queued.
     """
     wanted = {m.kunci: m for m in messages if m.recipients}
-    if not wanted:
-        return 0
     digests = {key: _keep(folder, message.body) for key, message in wanted.items()}
     with lake.writer_lock():
         known: dict[str, dict[str, Entry]] = {}
@@ -135,13 +148,14 @@ def queue(lake: Lake, folder: Path, messages: Sequence[Message], run_id: str, no
                             urutan=last.urutan + 1 if last else 1,
                             peristiwa="antre",
                             percobaan=0,
+                            penolakan=0,
                             isi=digests[key],
                             berikutnya=message.not_before,
                             alasan="",
                             waktu=now or datetime.now(UTC),
                         )
                     )
-        _commit(lake, entries, "pesan diantrekan")
+        _commit(lake, entries, "pesan diantrekan", also)
     crashpoint("outbox.queued")
     return len({e.kunci for e in entries})
 
@@ -149,30 +163,35 @@ def queue(lake: Lake, folder: Path, messages: Sequence[Message], run_id: str, no
 def cancel(lake: Lake, folder: Path, kunci: str, reason: str, run_id: str, now: datetime | None = None) -> int:
     """Take a message back from all recipients to whom it was not sent yet; gives their number.
 
-    Waits for a try that is under way, so that what it says is so: none of these gets the message.
+    Waits for a try that is under way, so that what it says is so: none of these gets the message. Raises LakeBusy,
+    LakeWriteError.
     """
+    said = {"run_id": run_id, "peristiwa": "batal", "berikutnya": None, "alasan": reason}
+    return _say(lake, folder, kunci, WAITING, {**said, "waktu": now or datetime.now(UTC)})
+
+
+def again(lake: Lake, folder: Path, kunci: str, run_id: str, now: datetime | None = None) -> int:
+    """Queue a message again for those who did not get it (`LOST`), after what was wrong was mended; gives their number.
+
+    The bytes are the same. Raises LakeBusy, LakeWriteError.
+    """
+    when = now or datetime.now(UTC)
+    said = {"run_id": run_id, "peristiwa": "antre", "percobaan": 0, "penolakan": 0, "alasan": ""}
+    return _say(lake, folder, kunci, LOST, {**said, "berikutnya": when, "waktu": when})
+
+
+def _say(lake: Lake, folder: Path, kunci: str, to: frozenset[str], said: Mapping[str, Any]) -> int:
+    """Add an event for each recipient of a message for whom it is in one of these states; gives their number."""
     with _sole(folder), lake.writer_lock():
-        waiting = [e for e in _newest(lake, folder) if e.kunci == kunci and e.peristiwa in WAITING]
-        entries = [
-            replace(
-                e,
-                run_id=run_id,
-                urutan=e.urutan + 1,
-                peristiwa="batal",
-                berikutnya=None,
-                alasan=reason,
-                waktu=now or datetime.now(UTC),
-            )
-            for e in waiting
-        ]
-        _commit(lake, entries, "pesan dibatalkan")
-    return len(entries)
+        chosen = [e for e in _newest(lake, folder) if e.kunci == kunci and e.peristiwa in to]
+        _commit(lake, [replace(e, urutan=e.urutan + 1, **said) for e in chosen], f"pesan {said['peristiwa']}")
+    return len(chosen)
 
 
 def waiting(lake: Lake, folder: Path, now: datetime) -> list[Entry]:
-    """What is due, the longest due first."""
+    """What is due, the least tried first: a message that always fails keeps no other from being sent."""
     found = [e for e in _newest(lake, folder) if e.due(now)]
-    return sorted(found, key=lambda e: (e.berikutnya or now, e.kunci, e.penerima))
+    return sorted(found, key=lambda e: (e.percobaan, e.berikutnya or now, e.kunci, e.penerima))
 
 
 def states(lake: Lake, folder: Path) -> pl.DataFrame:
@@ -199,13 +218,19 @@ def attempt(
     """Try to send what `waiting` gave, and write down what came of it; None when another process was faster.
 
     One try at a time, over all processes. Only a kill between the server's yes, which is `send`'s return, and the
-    journal's fsync lets a message be sent again. Raises OutboxDamaged, OSError, and what `send` raises: then nothing
-    is written down.
+    journal's fsync lets a message be sent again; a full disk does not, because room for the line is made first. A
+    message whose bytes are damaged is given up. Raises OSError, and what `send` raises: then nothing is written down.
     """
     with _sole(folder):
         if any(e.urutan > entry.urutan for e in _newest(lake, folder, entry)):
             return None
-        result = send(body(folder, entry.isi))
+        _make_reserve(folder)
+        try:
+            data = body(folder, entry.isi)
+        except OutboxDamaged as error:
+            result = Tried("gagal", str(error))
+        else:
+            result = send(data)
         crashpoint("outbox.sent")
         event = replace(
             entry,
@@ -213,14 +238,34 @@ def attempt(
             urutan=entry.urutan + 1,
             peristiwa=result.peristiwa,
             percobaan=entry.percobaan + 1,
+            penolakan=entry.penolakan + result.refused,
             berikutnya=result.next_try,
             alasan=result.alasan,
             waktu=clock(),
         )
-        line = orjson.dumps(vars(event), option=orjson.OPT_APPEND_NEWLINE)
-        append_durably(folder / _JOURNAL, line, intact=lambda data: data.rfind(b"\n") + 1)
+        _write_down(folder, orjson.dumps(vars(event), option=orjson.OPT_APPEND_NEWLINE))
         crashpoint("outbox.journalled")
     return result
+
+
+def _make_reserve(folder: Path) -> None:
+    """Hold room for journal lines, which is given up when the disk is full after a message was sent."""
+    path = folder / _RESERVE
+    if not path.exists() or path.stat().st_size < _RESERVED:
+        write_file(path, os.urandom(_RESERVED))  # no file system compresses it away
+
+
+def _write_down(folder: Path, line: bytes) -> None:
+    def append() -> None:
+        append_durably(folder / _JOURNAL, line, intact=lambda data: data.rfind(b"\n") + 1)
+
+    try:
+        append()
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        (folder / _RESERVE).unlink(missing_ok=True)
+        append()
 
 
 def settle(lake: Lake, folder: Path) -> int:
@@ -262,11 +307,15 @@ def _keep(folder: Path, data: bytes) -> str:
     return digest
 
 
-def _commit(lake: Lake, entries: Sequence[Entry], message: str) -> None:
+def _commit(
+    lake: Lake, entries: Sequence[Entry], message: str, also: Callable[[Transaction], None] | None = None
+) -> None:
     def work(tx: Transaction) -> None:
         tx.append(_TABLE, ops.frame(_TABLE, [vars(e) for e in entries]))
+        if also:
+            also(tx)
 
-    if entries:
+    if entries or also:
         lake.transaction(work, message=message)
 
 

@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from warehouse.told import LEVELS
+
 Report = Literal["harian", "mingguan", "bulanan"]
 REPORTS: tuple[Report, ...] = ("harian", "mingguan", "bulanan")
-LEVELS = ("info", "waspada", "kritis")
-"""Levels of alerts, the gravest last."""
-
 WEBHOOK = "webhook:"
 """Begins a recipient that is a webhook of the settings."""
 

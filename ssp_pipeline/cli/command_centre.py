@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from assets.workspace import Workspace
     from ssp_pipeline.command_centre.service import Options, Role
     from ssp_pipeline.settings import Settings
 
@@ -24,7 +25,8 @@ def dashboard(host: str, port: int, dagster_url: str) -> int:
     from ssp_pipeline.command_centre.service import Centre
     from ssp_pipeline.settings import SettingsError, load_settings
 
-    centre = Centre(options_of(load_settings(), dagster_url))
+    settings = load_settings()
+    centre = Centre(options_of(settings, dagster_url), lambda: reading(settings))
     click.echo(f"Pusat komando: http://{host}:{port} (Ctrl-C mengakhiri)")
     try:
         serve(centre, host, port)
@@ -81,6 +83,16 @@ def options_of(settings: "Settings", dagster_url: str = "") -> "Options":
         idle_seconds=own.diam_menit * 60,
         absolute_seconds=own.paling_lama_jam * 3600,
     )
+
+
+def reading(settings: "Settings") -> "Workspace":
+    """Archive and lake, opened for reading: no writer waits for it."""
+    from ssp_pipeline import app
+    from warehouse.lake import Lake
+
+    workspace = app.open_workspace(settings)
+    workspace.lake = Lake(workspace.lake_config, read_only=True)
+    return workspace
 
 
 def accounts_file(settings: "Settings") -> Path:

@@ -6,11 +6,14 @@ Belongs here: the records. Does not belong here: what is done with them, reading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.registry import Registry
 from ssp_pipeline.command_centre.audit import Audit
 from ssp_pipeline.command_centre.roles import Deed, Role, User, may
+
+if TYPE_CHECKING:
+    from assets.workspace import Workspace
 
 __all__ = ["Centre", "OidcOptions", "Options", "ProxyOptions", "Refused", "Role", "User"]
 
@@ -76,10 +79,15 @@ class Refused(Exception):
 
 
 class Centre:
-    """The one copy of what requests share. `background` are works that run as long as the server does."""
+    """The one copy of what requests share.
 
-    def __init__(self, options: Options):
+    `open_data` opens archive and lake for reading; without it the doors to them are shut. `background` are works that
+    run as long as the server does.
+    """
+
+    def __init__(self, options: Options, open_data: "Callable[[], Workspace] | None" = None):
         self.options = options
+        self.open_data = open_data
         self.registry = Registry(options.roots)
         self.audit = Audit(options.home / "jejak_audit")
         self.background: list[Background] = []

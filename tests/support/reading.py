@@ -79,3 +79,9 @@ def make_payload(
         asal=asal,
         unknown_fields=unknown_fields,
     )
+
+
+def csv_contract(folder: Path, *columns: dict[str, Any], **layout: Any) -> Contract:
+    """A contract of CSV files, of the columns `kode` and `nilai` unless others are given."""
+    columns = columns or (column("kode", key=True), column("nilai"))
+    return make_contract(folder, *columns, mode="berkas", berkas={"pola": "*.csv", **layout})

@@ -33,11 +33,13 @@ class QueryError(ValueError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(path: Path, *, memory: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a version that reads the version's parts and no other file, loads no extension, sees no
-    variable of this process, and whose settings cannot be changed."""
+    variable of this process, and whose settings cannot be changed. `memory` limits what queries take, as `512MB`."""
     path = path.resolve()
-    config = {"access_mode": "READ_ONLY", "python_enable_replacements": False}
+    config: dict[str, Any] = {"access_mode": "READ_ONLY", "python_enable_replacements": False}
+    if memory:
+        config["memory_limit"] = memory
     with closing(bare(config, str(path))) as con:
         con.execute(f"SET allowed_directories = [{literal(str(path.parent / PARTS))}]")
         con.execute("SET enable_external_access = false")

@@ -20,7 +20,7 @@ from ssp_pipeline.command_centre.gate import Gate, Method, client_of
 from ssp_pipeline.command_centre.lockout import Lockout
 from ssp_pipeline.command_centre.login import LocalLogin, SessionMethod
 from ssp_pipeline.command_centre.pages.engine import render
-from ssp_pipeline.command_centre.pages.routes import routes as page_routes
+from ssp_pipeline.command_centre.pages.routes import Dashboards
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre, Refused
 from ssp_pipeline.command_centre.sessions import Sessions
@@ -31,12 +31,14 @@ log = logging.getLogger(__name__)
 
 def make_app(centre: Centre) -> ASGIApp:
     """The application. Raises AccountsError for a file of accounts that cannot be used."""
+    pages = Dashboards(centre)
     method, own = _local(centre)
     inner = Starlette(
-        routes=[Route("/sehat", _well), *own, *page_routes(centre)],
+        routes=[Route("/sehat", _well), *own, *pages.routes()],
         exception_handlers={Refused: _refused(centre), HTTPException: _fault, Exception: _broken},
         lifespan=_life(centre),
     )
+    inner.state.menu = pages.menu
     return Gate(inner, centre, method)
 
 

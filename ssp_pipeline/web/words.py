@@ -46,11 +46,11 @@ class Words:
             return many
         return str(found.string[0 if number == 1 else 1])
 
-    def number(self, value: int | float | Decimal | None) -> str:
+    def number(self, value: int | float | Decimal | None, *, decimals: int = 6) -> str:
         """A figure with its decimals, no more than were given: 12.500 and 3,25."""
         if value is None:
             return NONE
-        return str(format_decimal(value, format="#,##0.######", locale=self._locale))
+        return str(format_decimal(value, format=f"#,##0.{'#' * decimals}", locale=self._locale))
 
     def percent(self, share: float) -> str:
         """A share of 1 as whole percent."""

@@ -17,20 +17,12 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY, fingerprints
+from ssp_pipeline.web.files import fingerprints
 from ssp_pipeline.web.words import NONE, SOURCE, Language, Words
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 LANGUAGE_COOKIE = "bahasa"
-SECURITY = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-"""On every answer."""
 COMPACT_FROM = 1_000_000
 """Figures on tiles are shortened from here on: 12,3 miliar."""
 
@@ -41,17 +33,6 @@ class NavItem:
 
     path: str
     name: str
-
-
-MENU: tuple[NavItem, ...] = (
-    NavItem("/", "Ikhtisar"),
-    NavItem("/harga", "Harga pangan"),
-    NavItem("/pendapatan", "Pendapatan"),
-    NavItem("/air", "Air"),
-    NavItem("/pokir", "Pokir"),
-    NavItem("/cctv", "CCTV"),
-    NavItem("/kualitas", "Kualitas data"),
-)
 
 
 def language_of(request: Request) -> Language:
@@ -68,20 +49,21 @@ def render(
     """A page as an answer.
 
     Templates know `bahasa`, `pengguna` (`request.state.user` or None), `csrf` (`request.state.csrf`, the token of
-    POST forms, or ""), `menu` (`request.state.menu`: entries that the user may open) and what `facts` holds.
+    POST forms, or ""), `menu` (entries that the user may open: `request.app.state.menu(user)`) and what `facts` holds.
     """
     language = language_of(request)
     page = environment(language).get_template(template)
+    user = getattr(request.state, "user", None)
+    facts.setdefault("menu", request.app.state.menu(user) if user else ())
     text = page.render(
         bahasa=language,
-        pengguna=getattr(request.state, "user", None),
+        pengguna=user,
         csrf=getattr(request.state, "csrf", ""),
-        menu=getattr(request.state, "menu", ()),
         jalur=request.url.path,
         ganti_bahasa="?" + urlencode(_switched(request, language)),
         **facts,
     )
-    answer = HTMLResponse(text, status, {**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+    answer = HTMLResponse(text, status, {"Cache-Control": "no-store", **(headers or {})})
     if request.query_params.get("bahasa") == language:
         answer.set_cookie(LANGUAGE_COOKIE, language, max_age=365 * 86400, httponly=True, samesite="lax")
     return answer
@@ -122,6 +104,7 @@ def environment(language: Language) -> Environment:
     w, env = words(language), bare_environment()
     env.install_gettext_callables(w.gettext, w.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
+        kata=w.gettext,
         aset=lambda name: assets()[name],
         angka=w.number,
         ringkas=functools.partial(compact, w),
@@ -141,7 +124,7 @@ def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
         locale = "id_ID" if w.language == "id" else "en_GB"
         said = format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2)
     else:
-        said = w.number(_short(value))
+        said = w.number(value, decimals=2)
     if unit == "Rp":
         return f"Rp {said}"
     if unit == "persen":
@@ -157,7 +140,7 @@ def cell(w: Words, value: object, missing: str = "") -> str | Markup:
         case bool():
             return w.gettext("ya") if value else w.gettext("tidak")
         case int() | float() | Decimal():
-            return w.number(_short(value))
+            return w.number(value, decimals=2)
         case datetime():
             return w.time(value)
         case date():
@@ -166,10 +149,3 @@ def cell(w: Words, value: object, missing: str = "") -> str | Markup:
             return escape(", ".join(str(v) for v in value))
         case _:
             return str(value)
-
-
-def _short(value: int | float | Decimal) -> int | float | Decimal:
-    """With two decimals at most."""
-    if isinstance(value, int):
-        return value
-    return round(value, 2) if isinstance(value, Decimal) else round(value, 2)

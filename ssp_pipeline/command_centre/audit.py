@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,8 @@ from connectors.durable import fsync_path, locked, write_all
 
 Event = Literal["masuk", "gagal_masuk", "terkunci", "keluar", "ditolak", "muatan", "karantina", "dagster", "akun"]
 
+_STRANGERS = 60
+
 
 class Audit:
     """The trail below `folder`. Safe for several threads and processes."""
@@ -31,6 +33,7 @@ class Audit:
         self.folder = folder
         self._clock = clock
         self._mutex = threading.Lock()
+        self._strangers = (datetime.min.replace(tzinfo=UTC), 0)
 
     def write(
         self,
@@ -45,9 +48,12 @@ class Audit:
     ) -> str:
         """Append one line and sync it; gives its number. Raises OSError: then the deed must not be done.
 
-        `agency` is the one whose data were asked for, `what` names them, `client` is the address that asked.
+        `agency` is the one whose data were asked for, `what` names them, `client` is the address that asked. Of
+        strangers, of whom not even a name is known, some lines a minute are written: they must not fill the disk.
         """
         now = self._clock()
+        if not user and not self._room_for_stranger(now):
+            return ""
         number = uuid.uuid4().hex
         line = orjson.dumps(
             {
@@ -66,6 +72,14 @@ class Audit:
         with self._mutex:
             _append(path, line + b"\n")
         return number
+
+    def _room_for_stranger(self, now: datetime) -> bool:
+        with self._mutex:
+            since, count = self._strangers
+            if abs(now - since) >= timedelta(minutes=1):
+                since, count = now, 0
+            self._strangers = since, count + 1
+            return count < _STRANGERS
 
 
 def _append(path: Path, line: bytes) -> None:

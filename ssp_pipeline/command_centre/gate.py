@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ssp_pipeline.command_centre import csrf
+from ssp_pipeline.command_centre.audit import Event
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY
@@ -89,6 +90,13 @@ def client_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
+async def note(centre: Centre, event: Event, connection: HTTPConnection, **facts: str) -> None:
+    """A line of the trail about who sent this request, on disk when this returns. Raises OSError."""
+    user: User | None = getattr(connection.state, "user", None)
+    who = {"user": user.name, "roles": ", ".join(sorted(user.roles))} if user else {}
+    await asyncio.to_thread(centre.audit.write, event, **{**who, "client": client_of(connection), **facts})
+
+
 class Gate:
     """Stands before `app` and lets through who is known by `method`."""
 
@@ -110,7 +118,7 @@ class Gate:
         try:
             user = None if path.startswith("/aset/") else self._method.who(connection, secret, active=True)
         except Turned as turned:
-            self._centre.audit.write("ditolak", what=path, detail=str(turned), client=client_of(connection))
+            await note(self._centre, "ditolak", connection, what=path, detail=str(turned))
             await _refuse(scope, receive, guarded, 403)
             return
         visit = connection.cookies.get(cookies.visit, "")
@@ -124,10 +132,7 @@ class Gate:
         else:
             sound, heard = await self._sound(Request(scope, receive), key)
         if not sound:
-            name = user.name if user else ""
-            self._centre.audit.write(
-                "ditolak", user=name, what=path, detail="asal atau tanda formulir salah", client=client_of(connection)
-            )
+            await note(self._centre, "ditolak", connection, what=path, detail="asal atau tanda formulir salah")
             await _refuse(scope, receive, guarded, 403)
             return
         if key not in (secret, visit):

@@ -55,6 +55,10 @@ class Lockout:
                 self._put(key, bucket, self._level(key, bucket) + 1)
         return max(wait, 0.0)
 
+    def is_full(self, account: str, client: str) -> bool:
+        """Whether the next try would not be let through."""
+        return any(self._wait(key, bucket) > 0 for key, bucket in self._parts(account, client))
+
     def succeeded(self, account: str, client: str) -> None:
         """The try was good: the account begins anew, the client gets this one try back."""
         (own, _), (theirs, bucket) = self._parts(account, client)

@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ssp_pipeline.command_centre.accounts import Account, Accounts
-from ssp_pipeline.command_centre.gate import client_of
+from ssp_pipeline.command_centre.audit import Event
+from ssp_pipeline.command_centre.gate import client_of, note
 from ssp_pipeline.command_centre.lockout import Lockout
 from ssp_pipeline.command_centre.pages.engine import render
 from ssp_pipeline.command_centre.roles import User
@@ -72,14 +73,15 @@ class LocalLogin:
             return self._again(request, 503, name, onward, "sibuk", 10)
         wait = self._lockout.take(name, client)
         if wait:
-            self._centre.audit.write("terkunci", user=name, client=client)
             return self._again(request, 429, name, onward, "terkunci", wait)
         account = await self._checked(name, password)
         if account is None:
-            self._centre.audit.write("gagal_masuk", user=name, client=client)
+            # The try that fills a bucket is noted as such; those that follow are not looked at and not noted.
+            event: Event = "terkunci" if self._lockout.is_full(name, client) else "gagal_masuk"
+            await note(self._centre, event, request, user=name)
             return self._again(request, 401, name, onward, "salah", 0)
         self._lockout.succeeded(name, client)
-        return welcome(self._centre, self._sessions, request, account.user, onward)
+        return await welcome(self._centre, self._sessions, request, account.user, onward)
 
     async def _checked(self, name: str, password: str) -> Account | None:
         self._waiting += 1
@@ -98,12 +100,11 @@ class LocalLogin:
         )  # fmt: skip
 
 
-def welcome(centre: Centre, sessions: Sessions, request: Request, user: User, onward: str) -> Response:
+async def welcome(centre: Centre, sessions: Sessions, request: Request, user: User, onward: str) -> Response:
     """Begin a session under a new secret, whatever the browser brought, and go on."""
+    await note(centre, "masuk", request, user=user.name, roles=", ".join(sorted(user.roles)))
+    sessions.end(request.state.secret)
     secret = sessions.begin(user)
-    if request.state.secret:
-        sessions.end(request.state.secret)
-    centre.audit.write("masuk", user=user.name, roles=", ".join(sorted(user.roles)), client=client_of(request))
     answer = RedirectResponse(onward, 303)
     request.state.cookies.set(answer, request.state.cookies.session, secret)
     request.state.cookies.drop(answer, request.state.cookies.visit)
@@ -115,7 +116,7 @@ def leave_route(centre: Centre, sessions: Sessions) -> Route:
 
     async def leave(request: Request) -> Response:
         if request.state.user:
-            centre.audit.write("keluar", user=request.state.user.name, client=client_of(request))
+            await note(centre, "keluar", request)
         sessions.end(request.state.secret)
         answer = RedirectResponse("/masuk", 303)
         request.state.cookies.drop(answer, request.state.cookies.session)

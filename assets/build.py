@@ -14,10 +14,20 @@ import dagster as dg
 
 from assets.alerts import ALERTS, alerts_asset, promises_asset
 from assets.audit_trail import audit_asset
+from assets.deliver import (
+    EVERY_TEN_MINUTES,
+    TWICE_AN_HOUR,
+    OpenPostal,
+    deliver_asset,
+    deliver_job,
+    judge_job,
+    schedule,
+)
 from assets.give_out import give_out_assets
 from assets.models import NOTED, Keep, maintenance_asset, model_asset, snapshot_asset, views_asset
 from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
+from assets.run_notes import STEPS, steps_asset
 from assets.settle import Progress
 from assets.sources import OpenWorkspace, source_asset
 from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule, range_tags
@@ -86,6 +96,7 @@ def model_assets(
     return {
         "models": [
             promises_asset(registry.contracts, open_workspace),
+            steps_asset(open_workspace),
             audit_asset(open_workspace),
             *(model_asset(m, by_table, contracts, open_workspace, builder, on_built) for m in others),
             views_asset(views, by_table, contracts, open_workspace, builder, on_built),
@@ -107,27 +118,47 @@ def build_assets(
     retries: bool,
     keep: Keep | None = None,
     publishing: Publishing | None = None,
+    open_postal: OpenPostal | None = None,
 ) -> dict[str, list[dg.AssetsDefinition]]:
-    """All assets, by what they are: `sources`, `models`, `give_out`, `open_data`, `ops`."""
+    """All assets, by what they are: `sources`, `models`, `give_out`, `open_data`, `deliver`, `ops`.
+
+    Without `open_postal` nothing is delivered.
+    """
     return {
         "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
         **model_assets(registry, shared_models, open_workspace, publishing=publishing or Publishing()),
+        "deliver": [deliver_asset([ALERTS], open_workspace, open_postal)] if open_postal else [],
         "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
 
 
 def build_definitions(
-    registry: Registry, shared_models: Path, open_workspace: OpenWorkspace, *, keep: Keep, publishing: Publishing
+    registry: Registry,
+    shared_models: Path,
+    open_workspace: OpenWorkspace,
+    *,
+    keep: Keep,
+    publishing: Publishing,
+    open_postal: OpenPostal,
 ) -> dg.Definitions:
     """What Dagster's web server and daemon load."""
-    assets = build_assets(registry, shared_models, open_workspace, retries=True, keep=keep, publishing=publishing)
+    assets = build_assets(
+        registry, shared_models, open_workspace, retries=True, keep=keep, publishing=publishing, open_postal=open_postal
+    )
     pulls = {c: pull_job(c) for c in registry.contracts}
-    after = model_job([k for a in assets["models"] + assets["give_out"] + assets["open_data"] for k in a.keys])
+    made = [assets[group] for group in ("models", "give_out", "open_data", "deliver")]
+    after = model_job([k for group in made for a in group for k in a.keys])
+    deliver, judge = deliver_job(), judge_job([STEPS, ALERTS])
     care = care_job([a.key for a in assets["ops"]])
     return dg.Definitions(
         assets=[a for group in assets.values() for a in group],
-        jobs=[*pulls.values(), after, care],
-        schedules=[*(pull_schedule(c, job) for c, job in pulls.items()), care_schedule(care)],
+        jobs=[*pulls.values(), after, care, deliver, judge],
+        schedules=[
+            *(pull_schedule(c, job) for c, job in pulls.items()),
+            care_schedule(care),
+            schedule(deliver, EVERY_TEN_MINUTES),
+            schedule(judge, TWICE_AN_HOUR),
+        ],
         sensors=[models_after_pulls(after)],
         executor=dg.in_process_executor,
     )

@@ -23,7 +23,7 @@ from warehouse.modelling import Model, ModelError, column_lineage
 POOL = "lake_penulis"
 """One writer of the lake at a time."""
 
-NOTED = ("ops.harapan", "ops.peringatan")
+NOTED = ("ops.harapan", "ops.langkah", "ops.peringatan")
 """Tables of `ops` that have an asset of their own: whatever reads them comes after it."""
 
 

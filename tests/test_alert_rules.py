@@ -36,6 +36,7 @@ def test_the_rules_that_early_warning_promises_are_there() -> None:
     assert set(rules()) == {
         "lonjakan_harga", "harga_di_atas_acuan", "grup_kamera_mati", "cabang_belum_lapor",
         "pendapatan_di_bawah_prorata", "tarikan_terlambat", "tarikan_gagal",
+        "langkah_gagal", "pengiriman_gagal",
     }  # fmt: skip
     assert all(rule.opd for rule in rules().values())
 

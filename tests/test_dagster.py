@@ -41,7 +41,12 @@ def registry() -> Registry:
 @cache
 def definitions() -> dg.Definitions:
     return build_definitions(
-        registry(), ROOT / "warehouse" / "models", never_opened, keep=Keep(), publishing=Publishing()
+        registry(),
+        ROOT / "warehouse" / "models",
+        never_opened,
+        keep=Keep(),
+        publishing=Publishing(),
+        open_postal=never_opened,
     )
 
 

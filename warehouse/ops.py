@@ -140,6 +140,14 @@ TABLES: dict[str, dict[str, str]] = {
         "berkas": "VARCHAR",
         "posisi": "BIGINT",
     },
+    "ops.langkah": {
+        "run_id": "VARCHAR",
+        "langkah": "VARCHAR",
+        "hasil": "VARCHAR",
+        "alasan": "VARCHAR",
+        "jalan": "VARCHAR",
+        "waktu": "TIMESTAMPTZ",
+    },
     "ops.versi_model": {
         "model": "VARCHAR",
         "partisi": "VARCHAR",
@@ -171,6 +179,7 @@ COMMENTS = {
     "ops.kotak_keluar": "Peristiwa setiap pesan dan penerimanya: antre, ditunda, terkirim, ditolak, gagal, batal",
     "ops.peringatan_disampaikan": "Mulai, naik dan selesainya peringatan yang sudah diantrekan, dan dalam pesan mana",
     "ops.jejak_audit": "Siapa masuk ke pusat komando, melihat muatan dan karantina, dan apa yang ditolak",
+    "ops.langkah": "Langkah jalan selain tarikan yang gagal, dan kapan berhasil lagi",
     "ops.versi_model": "Versi setiap partisi model dan masukan yang membentuknya",
     "quarantine.baris": "Baris yang ditolak, dengan alasan dan muatan asalnya; kolom pribadi disamarkan",
 }

@@ -1,4 +1,5 @@
-"""What `ssp up` keeps running: Dagster's web server and daemon, the portal, and the stand-ins for agencies not live.
+"""What `ssp up` keeps running: Dagster's web server and daemon, the command centre before it, the portal, and the
+stand-ins for agencies not live.
 
 Belongs here: starting, watching and ending these processes, and what a killed predecessor left in Dagster's storage.
 Does not belong here: schedules and assets (`assets/`), serving a stand-in (`connectors/sandbox.py`).
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 INBOX_DAYS = 62
 """Days of offices' files that the stand-ins drop into the inbox: two closed months."""
 
+DAGSTER_PATH = "/dagster"
+"""Path under which Dagster's web server serves, so that it can stand behind the command centre."""
+
 _GRACE = 15.0
 _LOOK_EVERY = 2.0
 _AGAIN = 20.0
@@ -37,7 +41,16 @@ _HARMLESS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSP_CONFIG")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def keep_up(settings: Settings, port: int, portal_port: int, say: Callable[[str], None]) -> int:
+@dataclass(frozen=True)
+class Ports:
+    """On 127.0.0.1: Dagster's web server (behind the command centre's login), the command centre, the portal."""
+
+    dagster: int
+    centre: int
+    portal: int
+
+
+def keep_up(settings: Settings, ports: Ports, say: Callable[[str], None]) -> int:
     """Run until a signal comes (gives 0) or the web server or the daemon ends by itself (gives 1).
 
     Raises SettingsError when another `ssp up` works on the same Dagster home.
@@ -57,15 +70,19 @@ def keep_up(settings: Settings, port: int, portal_port: int, say: Callable[[str]
             stand_ins = stack.enter_context(_StandIns(settings))
             environment["SSP_SANDBOX_URL"] = stand_ins.url
             say(f"instansi tiruan: {stand_ins.url}")
-        parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(port)]
-        portal = stack.enter_context(_Portal(portal_port, settings, say))
-        say(f"Dagster: http://127.0.0.1:{port}, portal: http://127.0.0.1:{portal_port} (Ctrl-C mengakhiri)")
+        parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(ports.dagster)]
+        served = [stack.enter_context(_Served(*facts, say)) for facts in _servers(settings, ports, environment)]
+        say(
+            f"pusat komando: http://127.0.0.1:{ports.centre}, di dalamnya Dagster: /dagster/; "
+            f"portal: http://127.0.0.1:{ports.portal} (Ctrl-C mengakhiri)"
+        )
         while not stop.wait(_LOOK_EVERY):
             ended = next((p for p in parts if not p.alive), None)
             if ended:
                 say(f"{ended.name} berhenti sendiri dengan kode {ended.process.returncode}; semuanya diakhiri")
                 return 1
-            portal.look()
+            for server in served:
+                server.look()
             if stand_ins:
                 stand_ins.look()
         say("mengakhiri")
@@ -75,7 +92,21 @@ def keep_up(settings: Settings, port: int, portal_port: int, say: Callable[[str]
 def _commands(port: int) -> list[tuple[str, list[str]]]:
     what = ["-m", "ssp_pipeline.definitions"]
     return [
-        ("server web", [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *what]),
+        (
+            "server web",
+            [
+                sys.executable,
+                "-m",
+                "dagster_webserver",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(port),
+                "-l",
+                DAGSTER_PATH,
+                *what,
+            ],
+        ),
         ("daemon", [sys.executable, "-m", "dagster._daemon", "run", *what]),
     ]
 
@@ -154,21 +185,33 @@ def _part(name: str, command: Sequence[str], environment: Mapping[str, str]) -> 
         part.end()
 
 
-class _Portal:
-    """The portal, begun anew when it ended by itself: what serves the public must not end what fills the lake.
+def _servers(
+    settings: Settings, ports: Ports, environment: Mapping[str, str]
+) -> list[tuple[str, list[str], Mapping[str, str]]]:
+    """What serves people: name, command and environment.
 
-    Of this process's environment it is given nothing but what a program needs to run, so no secret.
+    Of this process's environment the portal is given nothing but what a program needs to run, so no secret.
     """
+    run = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()"]
+    harmless = {k: v for k, v in settings.environment.items() if k in _HARMLESS}
+    dagster = f"http://127.0.0.1:{ports.dagster}"
+    return [
+        ("pusat komando", [*run, "dashboard", "--port", str(ports.centre), "--dagster-url", dagster], environment),
+        ("portal", [*run, "portal", "--port", str(ports.portal)], harmless | {"SSP_HOME": str(settings.home)}),
+    ]
 
-    def __init__(self, port: int, settings: Settings, say: Callable[[str], None]):
-        command = "from ssp_pipeline.cli import main; main()"
-        self._command = [sys.executable, "-c", command, "portal", "--port", str(port)]
-        kept = {k: v for k, v in settings.environment.items() if k in _HARMLESS}
-        self._environment = kept | {"SSP_HOME": str(settings.home)}
+
+class _Served:
+    """A server, begun anew when it ended by itself: what serves people must not end what fills the lake."""
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], say: Callable[[str], None]):
+        self._name = name
+        self._command = command
+        self._environment = environment
         self._say = say
         self._stack = ExitStack()
 
-    def __enter__(self) -> "_Portal":
+    def __enter__(self) -> "_Served":
         self._begin()
         return self
 
@@ -178,13 +221,13 @@ class _Portal:
     def look(self) -> None:
         """Begin anew if needed, though not at once: what ended it may last."""
         if not self._part.alive and time.monotonic() - self._begun > _AGAIN:
-            self._say(f"portal berhenti sendiri dengan kode {self._part.process.returncode}; dimulai lagi")
+            self._say(f"{self._name} berhenti sendiri dengan kode {self._part.process.returncode}; dimulai lagi")
             self._stack.close()
             self._begin()
 
     def _begin(self) -> None:
         self._begun = time.monotonic()
-        self._part = self._stack.enter_context(_part("portal", self._command, self._environment))
+        self._part = self._stack.enter_context(_part(self._name, self._command, self._environment))
 
 
 class _StandIns:

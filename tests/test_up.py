@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
+from ssp_pipeline.command_centre.accounts import Accounts
 from ssp_pipeline.instance import process_tag
 from ssp_pipeline.settings import ROOT
 from ssp_pipeline.up import fail_abandoned
+from tests.support.command_centre import PASSWORD, Visitor
 
 START = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", "up"]
 LAUNCH = """mutation($job: String!) { launchRun(executionParams: {mode: "default", runConfigData: {}, selector: {
@@ -39,7 +42,7 @@ class Server:
     """A running `ssp up` and questions to its web server."""
 
     def __init__(self, home: Path):
-        self.port, self.portal = free_port(), free_port()
+        self.port, self.centre, self.portal = free_port(), free_port(), free_port()
         self.home = home
         self.log = home.parent / "up.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SSP_", "DAGSTER_"))} | {
@@ -48,7 +51,15 @@ class Server:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*START, "--port", str(self.port), "--portal-port", str(self.portal)],
+                [
+                    *START,
+                    "--port",
+                    str(self.port),
+                    "--centre-port",
+                    str(self.centre),
+                    "--portal-port",
+                    str(self.portal),
+                ],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=log,
@@ -58,7 +69,7 @@ class Server:
     def ask(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
+            f"http://127.0.0.1:{self.port}/dagster/graphql", body, {"Content-Type": "application/json"}
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
             return json.load(answer)["data"]
@@ -86,6 +97,14 @@ class Server:
             except OSError:
                 continue
         return found
+
+
+def reached(visitor: Visitor, path: str) -> str:
+    """What an address answers. Raises OSError while nobody does."""
+    try:
+        return visitor.get(path).text
+    except httpx.TransportError as error:
+        raise OSError from error
 
 
 @pytest.fixture
@@ -117,6 +136,13 @@ def test_up_serves_runs_a_pull_of_the_stand_ins_and_leaves_nothing_when_told_to_
     assert up.until("the portal", 60, lambda: json.load(urllib.request.urlopen(portal, timeout=5))) == {
         "rilis": 0, "terbit": None, "dataset": 0, "tabel_di_memori": {},
     }  # fmt: skip
+
+    Accounts(up.home / "masuk" / "akun.json").add("budi", PASSWORD, ["operator"])
+    with Visitor(f"http://127.0.0.1:{up.centre}") as operator:
+        assert up.until("the command centre", 60, lambda: reached(operator, "/sehat")) == "sehat\n"
+        assert operator.get("/dagster/server_info").headers["location"].startswith("/masuk?")
+        assert operator.log_in("budi").status_code == 303
+        assert operator.get("/dagster/server_info").json()["dagster_version"]
 
     launched = up.ask(LAUNCH, job="tarik_pihps__ref_pasar")["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched

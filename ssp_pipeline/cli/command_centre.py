@@ -44,6 +44,7 @@ def options_of(settings: "Settings", dagster_url: str = "") -> "Options":
     if own.cara == "oidc":
         told = own.oidc
         secret = settings.secret("SSP_OIDC_SECRET")
+        _need("pusat.alamat", own.alamat)
         _need("pusat.oidc.penerbit", told.penerbit)
         _need("pusat.oidc.klien", told.klien)
         _need("pusat.oidc.peran", told.peran)

@@ -4,23 +4,28 @@ Belongs here: putting together. Does not belong here: what stands behind an addr
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ssp_pipeline.command_centre.accounts import Accounts, AccountsError
-from ssp_pipeline.command_centre.gate import Gate, Method, client_of
+from ssp_pipeline.command_centre.dagster_proxy import DagsterProxy
+from ssp_pipeline.command_centre.doors import Doors
+from ssp_pipeline.command_centre.gate import Gate, Method, note
 from ssp_pipeline.command_centre.lockout import Lockout
 from ssp_pipeline.command_centre.login import LocalLogin, SessionMethod
 from ssp_pipeline.command_centre.pages.engine import render
 from ssp_pipeline.command_centre.pages.routes import Dashboards
+from ssp_pipeline.command_centre.proxy_header import HeaderMethod, known_by_others
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre, Refused
 from ssp_pipeline.command_centre.sessions import Sessions
@@ -32,23 +37,40 @@ log = logging.getLogger(__name__)
 def make_app(centre: Centre) -> ASGIApp:
     """The application. Raises AccountsError for a file of accounts that cannot be used."""
     pages = Dashboards(centre)
-    method, own = _local(centre)
+    method, own = _way_in(centre)
+    dagster = DagsterProxy(centre) if centre.options.dagster_url else None
     inner = Starlette(
-        routes=[Route("/sehat", _well), *own, *pages.routes()],
+        routes=[
+            Route("/sehat", _well),
+            *own,
+            *Doors(centre).routes(),
+            *(dagster.routes() if dagster else ()),
+            *pages.routes(),
+        ],
         exception_handlers={Refused: _refused(centre), HTTPException: _fault, Exception: _broken},
-        lifespan=_life(centre),
+        lifespan=_life(centre, dagster),
     )
     inner.state.menu = pages.menu
     return Gate(inner, centre, method)
 
 
-def _local(centre: Centre) -> tuple[Method, list[BaseRoute]]:
+def _way_in(centre: Centre) -> tuple[Method, list[Route]]:
+    """The one way in that is configured, and its addresses."""
     options = centre.options
+    if options.proxy:
+        return HeaderMethod(centre, options.proxy), known_by_others()
     accounts = Accounts(options.accounts_file)
-    accounts.all()
-    store = Store(options.home / "masuk" / "sesi.sqlite")
+    oidc_stamp = ""
+    if options.oidc:
+        # Sessions end when it is configured anew who has which role.
+        facts = replace(options.oidc, client_secret="")
+        oidc_stamp = "oidc:" + hashlib.sha256(repr(facts).encode()).hexdigest()
+    else:
+        accounts.all()
 
     def stamp_of(user: User) -> str | None:
+        if oidc_stamp:
+            return oidc_stamp
         try:
             account = accounts.active(user.name)
         except AccountsError as error:
@@ -56,22 +78,28 @@ def _local(centre: Centre) -> tuple[Method, list[BaseRoute]]:
             return None
         return f"lokal:{account.stamp}" if account else None
 
+    store = Store(options.home / "masuk" / "sesi.sqlite")
     sessions = Sessions(store, stamp_of, idle=options.idle_seconds, absolute=options.absolute_seconds)
-    return SessionMethod(sessions), [*LocalLogin(centre, accounts, sessions, Lockout(store)).routes()]
+    if options.oidc:
+        from ssp_pipeline.command_centre.oidc import OidcLogin
+
+        return SessionMethod(sessions), OidcLogin(centre, options.oidc, sessions, store).routes()
+    return SessionMethod(sessions), LocalLogin(centre, accounts, sessions, Lockout(store)).routes()
 
 
-def _life(centre: Centre) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _life(centre: Centre, dagster: DagsterProxy | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work()) for work in centre.background]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+        async with AsyncExitStack() as stack:
+            if dagster:
+                await stack.enter_async_context(dagster.open())
+            tasks = [asyncio.create_task(work()) for work in centre.background]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     return life
 
@@ -83,11 +111,7 @@ async def _well(_: Request) -> Response:
 def _refused(centre: Centre) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        user = request.state.user
-        centre.audit.write(
-            "ditolak", user=user.name, roles=", ".join(sorted(user.roles)), agency=error.agency,
-            what=request.url.path, detail=error.deed, client=client_of(request),
-        )  # fmt: skip
+        await note(centre, "ditolak", request, agency=error.agency, what=request.url.path, detail=error.deed)
         return render(request, "tolak.html", status=403, jenis="hak")
 
     return refused
@@ -97,7 +121,7 @@ async def _fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return render(
         request, "tolak.html", status=error.status_code, headers=dict(error.headers or {}),
-        jenis={404: "alamat", 405: "cara"}.get(error.status_code, "permintaan"),
+        jenis={404: "alamat", 405: "cara", 410: "musnah", 503: "sibuk"}.get(error.status_code, "permintaan"),
     )  # fmt: skip
 
 

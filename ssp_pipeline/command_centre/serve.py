@@ -15,7 +15,9 @@ from ssp_pipeline.command_centre.service import Centre
 
 def config(centre: Centre, host: str, port: int) -> uvicorn.Config:
     """The server's configuration. Raises AccountsError for a file of accounts that cannot be used."""
-    forwarded: Any = ProxyHeadersMiddleware(cast(Any, make_app(centre)), list(centre.options.forwarders))
+    options = centre.options
+    trusted = [*options.forwarders, *(options.proxy.peers if options.proxy else ())]
+    forwarded: Any = ProxyHeadersMiddleware(cast(Any, make_app(centre)), trusted)
     return uvicorn.Config(
         _Peers(forwarded),
         host=host,

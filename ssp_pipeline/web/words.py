@@ -50,7 +50,17 @@ class Words:
         """A figure with its decimals, no more than were given: 12.500 and 3,25."""
         if value is None:
             return NONE
-        return str(format_decimal(value, format=f"#,##0.{'#' * decimals}", locale=self._locale))
+        return str(
+            format_decimal(value, format="#,##0" + ("." + "#" * decimals if decimals else ""), locale=self._locale)
+        )
+
+    def fixed(self, value: int | float | Decimal, decimals: int) -> str:
+        """A figure with just so many decimals, for columns whose figures stand in line."""
+        return self._decimal(value, "0" * decimals)
+
+    def _decimal(self, value: int | float | Decimal, behind: str) -> str:
+        form = f"#,##0.{behind}" if behind else "#,##0"
+        return str(format_decimal(value, format=form, locale=self._locale))
 
     def percent(self, share: float) -> str:
         """A share of 1 as whole percent."""

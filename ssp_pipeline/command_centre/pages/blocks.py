@@ -19,7 +19,7 @@ from ssp_pipeline.command_centre.pages.reader import Version
 from ssp_pipeline.command_centre.pages.views import View
 from warehouse.duck import ident
 
-SHOWN_ROWS = 12
+SHOWN_ROWS = 10
 MOST_POINTS = 20_000
 """Rows that a chart draws at most."""
 _UNSHOWN = ("dataset", "partisi", "asal_data")
@@ -32,13 +32,17 @@ MayRead = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: label and unit as people read them, its description, and whether it holds figures."""
+    """A column of a table: label and unit as people read them, its description, and whether it holds figures.
+
+    `decimals` is how many each figure is given, so that they stand in line; None: as many as it has.
+    """
 
     name: str
     label: str
     unit: str
     description: str
     numeric: bool
+    decimals: int | None
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,12 @@ class Block:
         return any(r.behind for r in self.rows)
 
     @property
-    def wide(self) -> bool:
+    def broad(self) -> bool:
         """Whether it needs the whole width of a large screen."""
         if self.view.chart is None:
             return True
-        return not {"facet", "hconcat"}.isdisjoint(self.view.chart.spec) or isinstance(
-            self.view.chart.spec.get("width"), dict
-        )
+        spec = self.view.chart.spec
+        return not {"facet", "hconcat"}.isdisjoint(spec) or isinstance(spec.get("width"), dict)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -133,6 +136,28 @@ def make_block(
         f"/baris/{view.model.table}?{urlencode(_columns_chosen(choice))}",
         tuple((k, v) for k, v in (given or {}).items() if "." in k and not k.startswith(f"{view.name}.")),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A block in its place: over the whole width or beside another one, its table open or folded."""
+
+    block: Block
+    wide: bool
+    first: bool
+
+
+def placed(blocks: Sequence[Block]) -> list[Placed]:
+    """Blocks in order, the first chart with its figures, two narrow ones that follow each other side by side."""
+    found: list[Placed] = []
+    waiting = False
+    for number, block in enumerate(blocks):
+        follower = blocks[number + 1] if number + 1 < len(blocks) else None
+        paired = waiting or (follower is not None and not follower.broad)
+        wide = block.broad or number == 0 or not paired
+        waiting = not wide and not waiting
+        found.append(Placed(block, wide, number == 0))
+    return found
 
 
 def address_of(view: View, choice: Choice) -> list[tuple[str, str]]:
@@ -207,7 +232,8 @@ def column_of(name: str, facts: Mapping[str, Any]) -> Column:
     """How a column is shown, from what the snapshot says of it."""
     unit = str(facts["satuan"] or "")
     numeric = str(facts["tipe"]).startswith(_NUMBERS) and not name.startswith(("id_", "tahun", "no_"))
-    return Column(name, label_of(name), _SHORT_UNITS.get(unit, unit), str(facts["keterangan"] or ""), numeric)
+    decimals = 0 if unit.startswith("Rp") else 1 if unit == "persen" else None
+    return Column(name, label_of(name), _SHORT_UNITS.get(unit, unit), str(facts["keterangan"] or ""), numeric, decimals)
 
 
 def _columns(version: Version, view: View, choice: Choice) -> tuple[Column, ...]:

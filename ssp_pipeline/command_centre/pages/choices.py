@@ -52,8 +52,10 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Option:
+    """A value of a select box as the address has it, and what it is in words (a date stays one)."""
+
     value: str
-    label: str
+    label: str | date
     chosen: bool
 
 
@@ -144,7 +146,10 @@ def _field(
         fallback = by_text.get(str(default), next(iter(by_text.values()), default))
     chosen = by_text.get(said or "", fallback)
     is_open = default is None and is_text
-    options = tuple(Option(text, str(r["nama"]), r["nilai"] == chosen) for text, r in zip(by_text, found, strict=True))
+    options = tuple(
+        Option(text, r["nama"] if isinstance(r["nama"], date) else str(r["nama"]), r["nilai"] == chosen)
+        for text, r in zip(by_text, found, strict=True)
+    )
     return Field(f"{view.name}.{column}", column, options, is_open), chosen
 
 

@@ -4,6 +4,7 @@ Belongs here: one page from a template and facts. Does not belong here: what goe
 """
 
 import functools
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +14,6 @@ from urllib.parse import urlencode
 
 from babel.numbers import format_compact_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -23,8 +23,12 @@ from ssp_pipeline.web.words import NONE, SOURCE, Language, Words
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 LANGUAGE_COOKIE = "bahasa"
+_CODE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+")
+_UNITS = {"m3": "m³", "persen": "%"}
 COMPACT_FROM = 1_000_000
 """Figures on tiles are shortened from here on: 12,3 miliar."""
+WHOLE_FROM = 10_000
+"""And are whole from here on."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,11 @@ def environment(language: Language) -> Environment:
     w, env = words(language), bare_environment()
     env.install_gettext_callables(w.gettext, w.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
-        kata=w.gettext,
+        kata=functools.partial(spoken, w),
         aset=lambda name: assets()[name],
         angka=w.number,
         ringkas=functools.partial(compact, w),
+        satuan=functools.partial(unit_of, w),
         hari=w.day,
         waktu=w.time,
         sel=functools.partial(cell, w),
@@ -117,28 +122,36 @@ def environment(language: Language) -> Environment:
 
 
 def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
-    """A figure for a tile, with its unit where readers expect it: Rp 12,3 miliar, 94,2%, 75 kamera."""
+    """A figure for a tile: Rp 12,3 miliar, 94,2, 628.020. Its unit stands after it (`unit_of`), but for Rp."""
     if value is None:
         return NONE
     if not -COMPACT_FROM < value < COMPACT_FROM:
         locale = "id_ID" if w.language == "id" else "en_GB"
-        said = format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2)
+        said = str(format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2))
     else:
-        said = w.number(value, decimals=2)
-    if unit == "Rp":
-        return f"Rp {said}"
-    if unit == "persen":
-        return f"{said}%"
-    return f"{said} {w.gettext(unit)}".strip()
+        said = w.number(value, decimals=2 if -WHOLE_FROM < value < WHOLE_FROM else 0)
+    return f"Rp {said}" if unit == "Rp" else said
 
 
-def cell(w: Words, value: object, missing: str = "") -> str | Markup:
-    """A value in a table: figures in the language's form, instants in WIB, nothing as words and never as 0."""
+def unit_of(w: Words, unit: str) -> str:
+    """What stands after a figure."""
+    return "" if unit == "Rp" else _UNITS.get(unit) or w.gettext(unit)
+
+
+def spoken(w: Words, text: str) -> str:
+    """A text out of data in the language, if it is a known word; codes such as `jasa_raharja` without their strokes."""
+    return w.gettext(text.replace("_", " ") if _CODE.fullmatch(text) else text)
+
+
+def cell(w: Words, value: object, decimals: int | None = None) -> str:
+    """A value in a table: figures in the language's form, instants in WIB, nothing as a dash and never as 0."""
     match value:
         case None:
-            return Markup('<span class="kosong">{}</span>').format(missing) if missing else NONE
+            return NONE
         case bool():
             return w.gettext("ya") if value else w.gettext("tidak")
+        case float() | Decimal() if decimals is not None:
+            return w.fixed(value, decimals)
         case int() | float() | Decimal():
             return w.number(value, decimals=2)
         case datetime():
@@ -146,6 +159,6 @@ def cell(w: Words, value: object, missing: str = "") -> str | Markup:
         case date():
             return w.day(value)
         case list() | tuple():
-            return escape(", ".join(str(v) for v in value))
+            return ", ".join(str(v) for v in value)
         case _:
             return str(value)

@@ -17,11 +17,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from connectors.blobs import ArchiveError
+from connectors.registry import UnknownName
 from ssp_pipeline.command_centre.pages import overview
-from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block
+from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed
 from ssp_pipeline.command_centre.pages.choices import choose
 from ssp_pipeline.command_centre.pages.engine import STATIC, NavItem, assets, render
 from ssp_pipeline.command_centre.pages.events import Watch
+from ssp_pipeline.command_centre.pages.payloads import payloads
 from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
 from ssp_pipeline.command_centre.pages.views import FIRST_PAGE, QUALITY_PAGE, View, find_views, pages_of
@@ -81,6 +84,7 @@ class Dashboards:
             *[Route(f"/{p}", self._page(p), name=p) for p in self._pages if p != FIRST_PAGE],
             Route("/bagan/{nama}.json", self._chart),
             Route("/baris/{nama}", self._rows),
+            Route("/muatan/{nama}", self._payloads),
             Route("/dinding", self._wall),
             Route("/dinding/{halaman}", self._slide),
             Route("/peristiwa", self._events),
@@ -147,7 +151,7 @@ class Dashboards:
             "halaman": page,
             "nama_halaman": page_name(page),
             "nama_bidang": page_name,
-            "blok": blocks,
+            "blok": placed(blocks),
             "angka_pokok": overview.figures(version, may_read, "" if page == FIRST_PAGE else page),
             "peringatan": [] if page == QUALITY_PAGE else overview.warnings(version, may_read, agencies),
             "rapor": overview.cards(version) if page == QUALITY_PAGE else [],
@@ -168,7 +172,7 @@ class Dashboards:
         name = request.path_params["nama"]
         given = [(k, v) for k, v in request.query_params.multi_items() if k not in ("halaman", "bahasa")]
         try:
-            page = int(request.query_params.get("halaman", "1"))
+            page = int(request.query_params.get("halaman") or "1")
             wanted = await self._read(lambda v: named(v, name))
             for agency in wanted.agencies or ("",):
                 self._centre.demand(user, "baris", agency)
@@ -181,6 +185,20 @@ class Dashboards:
             request, "baris.html", version, nama=name, hasil=found, dataset=dataset,
             boleh_muatan=bool(dataset) and self._centre.may(user, "muatan", agency),
         )  # fmt: skip
+
+    async def _payloads(self, request: Request) -> Response:
+        """Archived payloads of a dataset, each with the address of its door."""
+        name, partition = request.path_params["nama"], request.query_params.get("partisi", "")
+        agency = name.partition(".")[0]
+        self._centre.demand(request.state.user, "muatan", agency if agency in self._centre.registry.agencies else "")
+        try:
+            contract = self._centre.registry.contract(name)
+            found = await asyncio.to_thread(payloads, self._centre.options.home / "archive", contract, partition)
+        except (UnknownName, ValueError):
+            raise HTTPException(404) from None
+        except (ArchiveError, OSError):
+            raise HTTPException(503, headers={"Retry-After": "60"}) from None
+        return render(request, "muatan_daftar.html", kontrak=contract, partisi=partition, muatan=found)
 
     async def _wall(self, request: Request) -> Response:
         user: User = request.state.user

@@ -60,7 +60,7 @@
   };
 
   const options = {
-    actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true },
+    actions: false, ast: true, renderer: "svg", logLevel: 1, defaultStyle: false, tooltip: { disableDefaultStyle: true },
   };
 
   /* Draw into a figure. `scale` enlarges everything, `height` is the most that there is. */

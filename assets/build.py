@@ -27,6 +27,7 @@ from assets.give_out import give_out_assets
 from assets.models import NOTED, Keep, maintenance_asset, model_asset, snapshot_asset, views_asset
 from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
+from assets.reports import Office, report_assets, report_jobs, report_schedule
 from assets.run_notes import STEPS, steps_asset
 from assets.settle import Progress
 from assets.sources import OpenWorkspace, source_asset
@@ -119,14 +120,17 @@ def build_assets(
     keep: Keep | None = None,
     publishing: Publishing | None = None,
     open_postal: OpenPostal | None = None,
+    open_office: Callable[[], Office] | None = None,
 ) -> dict[str, list[dg.AssetsDefinition]]:
-    """All assets, by what they are: `sources`, `models`, `give_out`, `open_data`, `deliver`, `ops`.
+    """All assets, by what they are: `sources`, `models`, `give_out`, `open_data`, `reports`, `deliver`, `ops`.
 
-    Without `open_postal` nothing is delivered.
+    Without `open_postal` nothing is delivered; without `open_office` no report is made.
     """
+    models = models_of(registry, shared_models)
     return {
         "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
         **model_assets(registry, shared_models, open_workspace, publishing=publishing or Publishing()),
+        "reports": report_assets(models, open_workspace, open_office) if open_office else [],
         "deliver": [deliver_asset([ALERTS], open_workspace, open_postal)] if open_postal else [],
         "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
@@ -140,22 +144,32 @@ def build_definitions(
     keep: Keep,
     publishing: Publishing,
     open_postal: OpenPostal,
+    open_office: Callable[[], Office],
 ) -> dg.Definitions:
     """What Dagster's web server and daemon load."""
     assets = build_assets(
-        registry, shared_models, open_workspace, retries=True, keep=keep, publishing=publishing, open_postal=open_postal
+        registry,
+        shared_models,
+        open_workspace,
+        retries=True,
+        keep=keep,
+        publishing=publishing,
+        open_postal=open_postal,
+        open_office=open_office,
     )
     pulls = {c: pull_job(c) for c in registry.contracts}
     made = [assets[group] for group in ("models", "give_out", "open_data", "deliver")]
     after = model_job([k for group in made for a in group for k in a.keys])
+    reports = report_jobs(assets["reports"])
     deliver, judge = deliver_job(), judge_job([STEPS, ALERTS])
     care = care_job([a.key for a in assets["ops"]])
     return dg.Definitions(
         assets=[a for group in assets.values() for a in group],
-        jobs=[*pulls.values(), after, care, deliver, judge],
+        jobs=[*pulls.values(), after, care, *reports.values(), deliver, judge],
         schedules=[
             *(pull_schedule(c, job) for c, job in pulls.items()),
             care_schedule(care),
+            *(report_schedule(kind, job) for kind, job in reports.items()),
             schedule(deliver, EVERY_TEN_MINUTES),
             schedule(judge, TWICE_AN_HOUR),
         ],

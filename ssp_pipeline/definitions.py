@@ -13,7 +13,7 @@ from connectors.registry import Registry
 from ssp_pipeline import app
 from ssp_pipeline.instance import batch_events
 from ssp_pipeline.publishing import publishing
-from ssp_pipeline.sending import postal
+from ssp_pipeline.sending import office, postal
 from ssp_pipeline.settings import ROOT, load_settings
 
 
@@ -33,4 +33,5 @@ defs = build_definitions(
     keep=Keep(_settings.config.pemeliharaan.riwayat_lake_hari, _kept.simpan_jumlah, _kept.simpan_hari),
     publishing=publishing(_settings),
     open_postal=lambda: postal(load_settings()),
+    open_office=lambda: office(load_settings()),
 )

@@ -3,10 +3,15 @@
 Belongs here: wiring. Does not belong here: sending (`assets/delivery/`), reading the environment (`settings.py`).
 """
 
+from typing import TYPE_CHECKING
+
 from assets.delivery.post import Postal, Retry
 from assets.delivery.smtp import SmtpServer
 from assets.delivery.webhook import Hook
 from ssp_pipeline.settings import Settings, SettingsError, check_webhook, webhook_variables
+
+if TYPE_CHECKING:
+    from assets.reports import Office
 
 
 def postal(settings: Settings) -> Postal:
@@ -24,6 +29,13 @@ def postal(settings: Settings) -> Postal:
         hook_timeout=told.batas_detik,
         retry=Retry(tries=told.percobaan),
     )
+
+
+def office(settings: Settings) -> "Office":
+    """What making reports needs of this installation; its `open_postal` raises as `postal` does."""
+    from assets.reports import Office
+
+    return Office(settings.config.provinsi.nama, settings.public, lambda: postal(settings))
 
 
 def _server(settings: Settings) -> SmtpServer:

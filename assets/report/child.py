@@ -35,9 +35,30 @@ def page(job: dict[str, Any], folder: Path) -> None:
         print(f"typst: {warning.message}", file=sys.stderr)
 
 
+def pages(job: dict[str, Any], folder: Path) -> None:
+    """Draw charts as `<name>.svg`, then set the folder's Typst files beside them, each as a PDF or as a picture of its
+    only page."""
+    import typst
+    import vl_convert
+
+    for name, spec in job["charts"].items():
+        svg = vl_convert.vegalite_to_svg(spec, config={"font": job["font"]}, allowed_base_urls=[])
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+    for out in job["pages"]:
+        compiler = typst.Compiler(folder / out["template"], root=folder, ignore_system_fonts=True)
+        made, warnings = compiler.compile_with_warnings(
+            format=out["format"], timestamp=job["timestamp"], ppi=out["ppi"]
+        )
+        if not isinstance(made, bytes):
+            raise TypeError(f"{out['template']}: more than one picture")
+        (folder / out["file"]).write_bytes(made)
+        for warning in warnings:
+            print(f"typst: {out['template']}: {warning.message}", file=sys.stderr)
+
+
 def main() -> None:
     job = json.load(sys.stdin)
-    {"bagan": draw, "halaman": page}[job["kind"]](job, Path(job["folder"]))
+    {"bagan": draw, "halaman": page, "laporan": pages}[job["kind"]](job, Path(job["folder"]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +60,45 @@ def set_page(template: Path, files: Mapping[str, bytes], made: datetime) -> byte
             (folder / file).write_bytes(content)
         _run({"kind": "halaman", "timestamp": int(made.timestamp()), "folder": name})
         return (folder / "halaman.pdf").read_bytes()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One file that is set from a Typst template: `format` pdf, or png with `ppi` pixels per inch."""
+
+    template: Path
+    file: str
+    format: Literal["pdf", "png"] = "pdf"
+    ppi: float = 144.0
+
+
+def set_pages(
+    pages: Sequence[Page], charts: Mapping[str, Mapping[str, Any]], files: Mapping[str, bytes], made: datetime
+) -> dict[str, bytes]:
+    """Draw charts and set templates with them, all in one process. Gives the files by name. Raises RenderError.
+
+    `charts`: specifications with their data, for the templates as `<name>.svg`; `files` and `made` as for `set_page`.
+    """
+    with tempfile.TemporaryDirectory(prefix="ssp-laporan-") as name:
+        folder = Path(name)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        jobs = []
+        for page in pages:
+            (folder / page.template.name).write_bytes(page.template.read_bytes())
+            jobs.append({"template": page.template.name, "file": page.file, "format": page.format, "ppi": page.ppi})
+        stamp = int(made.timestamp())
+        _run(
+            {
+                "kind": "laporan",
+                "charts": charts,
+                "font": PRINT_FONT,
+                "pages": jobs,
+                "timestamp": stamp,
+                "folder": name,
+            }
+        )
+        return {page.file: (folder / page.file).read_bytes() for page in pages}
 
 
 def _run(job: Mapping[str, Any]) -> None:

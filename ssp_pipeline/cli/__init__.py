@@ -14,6 +14,7 @@ _COMMANDS = {
     "run": ("pull", "Pull, check and commit datasets, then build models and the snapshot"),
     "status": ("inspect", "Newest state of every dataset, and what needs attention"),
     "alerts": ("alerts", "Early warnings that hold now; what the rules would have said of past days"),
+    "report": ("report", "The governor's reports: make, explain, note, hold, release, make again"),
     "sql": ("inspect", "Run SQL on the analysts' snapshot (table, CSV, JSON or Parquet out)"),
     "verify": ("inspect", "Recount everything from the archived bytes"),
     "quarantine": ("inspect", "Rows that were set aside: list, show, replay"),

@@ -29,8 +29,6 @@ OPEN = ("/masuk", "/keluar", "/sehat")
 DAGSTER = "/dagster"
 _SESSION, _VISIT = "ssp_sesi", "ssp_tamu"
 _FORM_LIMIT = 64 * 1024
-_LOOK_AGAIN = 5.0
-"""Seconds after which a long answer is asked again whether who gets it is still logged in."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -100,11 +98,10 @@ async def note(centre: Centre, event: Event, connection: HTTPConnection, **facts
 class Gate:
     """Stands before `app` and lets through who is known by `method`."""
 
-    def __init__(self, app: ASGIApp, centre: Centre, method: Method, *, look_again: float = _LOOK_AGAIN):
+    def __init__(self, app: ASGIApp, centre: Centre, method: Method):
         self._app = app
         self._centre = centre
         self._method = method
-        self._look_again = look_again
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -179,7 +176,7 @@ class Gate:
         """Answer for as long as who asked is logged in: streams end with their session."""
         task = asyncio.create_task(work)
         try:
-            while not (await asyncio.wait({task}, timeout=self._look_again))[0]:
+            while not (await asyncio.wait({task}, timeout=self._centre.options.recheck_seconds))[0]:
                 if not self._still(known):
                     break
         finally:

@@ -5,6 +5,7 @@ logins that somebody else vouches for (`oidc.py`, `proxy_header.py`).
 """
 
 import asyncio
+import logging
 import math
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ssp_pipeline.command_centre.accounts import Account, Accounts
+from ssp_pipeline.command_centre.accounts import Account, Accounts, AccountsError
 from ssp_pipeline.command_centre.audit import Event
 from ssp_pipeline.command_centre.gate import client_of, note
 from ssp_pipeline.command_centre.lockout import Lockout
@@ -20,6 +21,8 @@ from ssp_pipeline.command_centre.pages.engine import render
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.command_centre.sessions import Sessions
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
 """Passwords compared at the same time: each takes 64 MiB for a tenth of a second."""
@@ -88,6 +91,9 @@ class LocalLogin:
         try:
             async with self._turns:
                 return await asyncio.to_thread(self._accounts.check, name, password)
+        except AccountsError as error:
+            log.error("%s", error)
+            return None
         finally:
             self._waiting -= 1
 

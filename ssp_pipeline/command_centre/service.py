@@ -52,6 +52,7 @@ class Options:
 
     `address` is where people reach it (scheme and host), empty if only by what their browser says. `forwarders` are
     peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Without `dagster_url` there is no door to Dagster.
+    A long answer is asked every `recheck_seconds` whether who gets it is still logged in.
     """
 
     home: Path
@@ -67,6 +68,7 @@ class Options:
     idle_seconds: float = 3600.0
     absolute_seconds: float = 7 * 86400.0
     watch_seconds: float = 1.0
+    recheck_seconds: float = 5.0
 
 
 class Refused(Exception):

@@ -1,7 +1,8 @@
 """The `ssp` command. Commands import what they need when they run, so that the command itself starts at once.
 
 Exit codes: 0 all is well; 1 an unexpected error; 2 wrong usage or settings; 3 done, but some partitions were not
-accepted, or some open data were held back; 4 verification found a gap; 5 the lake is busy.
+accepted, some open data were held back, a message was not delivered, or `ssp watch` sees trouble; 4 verification found
+a gap; 5 the lake is busy.
 """
 
 import gc
@@ -26,6 +27,8 @@ _COMMANDS = {
     "waive": ("open", "Say why values that look like personal data are none"),
     "withdraw": ("open", "Withdraw a version of an open dataset"),
     "release": ("open", "Publish what changed in the lake and make a release of open data"),
+    "deliver": ("deliver", "Send reports and early warnings that are due"),
+    "watch": ("deliver", "Dead-man's switch for cron: tell when nothing runs any more"),
     "portal": ("portal", "Serve the open data: pages, downloads, CKAN's API, SQL"),
     "dashboard": ("command_centre", "Serve the command centre: the dashboards behind a login"),
     "user": ("user", "Local accounts of the command centre: add, list, disable, enable, password"),
@@ -81,6 +84,7 @@ _EXPECTED = {
     "ContractError": 2,
     "ModelError": 2,
     "RuleError": 2,
+    "RecipientsError": 2,
     "MissingSecret": 2,
     "UnsafeKeyFile": 2,
     "WrongMaster": 2,

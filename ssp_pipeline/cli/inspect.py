@@ -71,8 +71,9 @@ def _looking() -> "Iterator[tuple[Settings, Workspace]]":
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status(as_json: bool) -> int:
-    """Newest state of every dataset: partition, age against its promise, quarantine, what needs attention."""
+    """Newest state of every dataset: partition, age against its promise, quarantine; messages that did not arrive."""
     from assets.state import dataset_rows, snapshot_line
+    from ssp_pipeline.cli.deliver import attention
 
     with _looking() as (settings, workspace):
         rows = dataset_rows(workspace)
@@ -81,6 +82,8 @@ def status(as_json: bool) -> int:
         else:
             _table(rows)
             click.echo(snapshot_line(settings.snapshots))
+            for line in attention(settings, workspace):
+                click.echo(line)
     return 0
 
 

@@ -26,15 +26,10 @@ from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.command_centre.sessions import Sessions
 from ssp_pipeline.command_centre.store import Store
 from ssp_pipeline.settings import ROOT
-from tests.support.command_centre import PASSWORD, Visitor, options, serving, with_people
+from tests.support.command_centre import PASSWORD, Visitor, options, serving, trail, with_people
 
 HOME = "/kualitas/tidak-ada"
 """An address behind the login that reads no data."""
-
-
-def trail(home: Path) -> list[dict[str, Any]]:
-    files = sorted((home / "jejak_audit").glob("*.jsonl"))
-    return [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def is_in(visitor: Visitor) -> bool:

@@ -1,5 +1,6 @@
 """A command centre on loopback, and a browser's worth of HTTP for tests: cookies, forms with their token, redirects."""
 
+import json
 import re
 import socket
 import threading
@@ -47,6 +48,12 @@ def with_people(home: Path, *names: str, **changes: Any) -> Options:
         roles, agencies = PEOPLE[name]
         accounts.add(name, PASSWORD, roles, agencies)
     return made
+
+
+def trail(home: Path) -> list[dict[str, Any]]:
+    """The lines of the audit trail."""
+    files = sorted((home / "jejak_audit").glob("*.jsonl"))
+    return [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @contextmanager

@@ -159,6 +159,18 @@ def test_a_later_version_goes_too_when_its_files_still_hold_the_withdrawn_rows(o
     assert not [n for n in office.tree() if n.startswith("bagian/")]
 
 
+def test_a_cell_that_a_standing_version_gives_away_is_told_with_the_number_of_that_version(office: Office) -> None:
+    office.publish("penerimaan_uji", irama="harian")
+    office.con.execute("UPDATE core.penerimaan SET penerimaan = penerimaan + 1")
+    office.publish("penerimaan_uji", irama="harian")
+    withdraw(office.store, office.decisions, "penerimaan_uji", 1, by="Ibu Uji", why="keliru")
+    office.release()
+    office.con.execute("UPDATE core.penerimaan SET jumlah_pembayar = 2 WHERE upt = 'UPT E' AND jenis = 'PKB'")
+    done = office.publish("penerimaan_uji", irama="harian")
+    assert done.status == "ditahan"
+    assert "lewat versi 2 yang sudah terbit" in done.alasan
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_only_a_version_that_stands_can_be_withdrawn(office: Office, number: int) -> None:
     office.publish()

@@ -61,7 +61,8 @@ Row = tuple[Any, ...]
 def contract(tmp_path_factory: pytest.TempPathFactory) -> OpenContract:
     """A contract with a column of every type."""
     document = json.loads(json.dumps(SMALL["harga_uji"]))
-    document["customProperties"] = [e for e in document["customProperties"] if e["property"] != "grafik"]
+    settings = [e for e in document["customProperties"] if e["property"] not in ("grafik", "bagian")]
+    document["customProperties"] = [*settings, {"property": "bagian", "value": "semua"}]
     document["schema"][0]["properties"] = [
         {
             "name": name,
@@ -151,7 +152,8 @@ def test_what_both_csvs_hold_comes_back(contract: OpenContract, tmp_path: Path, 
     source = parquet(rows, tmp_path)
     for excel in (False, True):
         path = tmp_path / "keluar.csv"
-        formats.write_csv([source], contract.public, path, excel=excel)
+        with bare() as con:
+            formats.write_csv(con, [source], contract.public, path, excel=excel)
         body = path.read_bytes()
         assert from_csv(body, excel=excel) == rows
         if excel:
@@ -226,7 +228,8 @@ def test_no_cell_of_any_sheet_is_run_as_a_formula(contract: OpenContract, tmp_pa
     row = ("0001", text, None, None, None, None, None, None, "tiruan")
     source = parquet([row], tmp_path)
     for excel in (False, True):
-        formats.write_csv([source], contract.public, tmp_path / "x.csv", excel=excel)
+        with bare() as con:
+            formats.write_csv(con, [source], contract.public, tmp_path / "x.csv", excel=excel)
         body = (tmp_path / "x.csv").read_bytes().decode("utf-8-sig")
         shown = list(csv.reader(io.StringIO(body, newline=""), delimiter=";" if excel else ","))[1][1]
         assert shown == (f"'{text}" if re.search(r"[=+\-@＝|]", text) else text)

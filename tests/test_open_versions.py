@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.contract import ContractError
 from tests.support.open_release import TODAY, Office, add_prices, drop_column, office_in, set_column
 from warehouse.duck import bare
 from warehouse.opendata import formats
@@ -179,6 +180,29 @@ def test_another_type_or_key_needs_an_approval_and_is_told(office: Office) -> No
     change = office.version(2).perubahan
     assert change is not None
     assert (change.kolom_berubah, change.baris_ditambah, change.baris_dihapus) == (("harga",), 0, 0)
+
+
+def test_another_key_orders_every_part_anew(office: Office) -> None:
+    two_years(office)
+    office.publish()
+
+    def edit(table: dict[str, Any]) -> None:
+        for entry in table["properties"]:
+            if entry.get("primaryKey"):
+                entry["primaryKeyPosition"] = 4 - entry["primaryKeyPosition"]
+
+    office.decisions.approve("harga_uji", 1, office.publish(edit=edit).menunggu, by="Ibu Uji", why="lebih mudah dicari")
+    assert office.publish(edit=edit).versi == 2
+    version = office.version(2)
+    assert version.kunci == ("komoditas", "kode_kabupaten_kota", "tanggal")
+    for part in version.bagian:
+        rows = office.con.execute(f"SELECT {', '.join(version.kunci)} FROM '{office.root / part.path}'").fetchall()
+        assert rows == sorted(rows)
+
+
+def test_parts_are_divided_by_a_column_of_the_key(office: Office) -> None:
+    with pytest.raises(ContractError, match="'tanggal' must be in the key"):
+        office.publish(edit=set_column("tanggal", primaryKey=False))
 
 
 def test_the_history_of_a_release_lists_every_version(office: Office) -> None:

@@ -11,7 +11,8 @@ address, so a plain ATTACH works; a mirror gives its own with DATA_PATH and OVER
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,41 +66,42 @@ def build_catalogue(
         shutil.copyfile(last, work)
         work.chmod(0o644)
     _remove(work, removals)
-    _add(work, root, steps)
-    snapshot = _mend(work, base_url, steps)
-    _compact(work, target)
-    work.unlink()
-    _verify(target, root, steps)
+    # One connection for both: DuckDB checks the extension's signature, that is all its bytes, whenever it loads it.
+    with closing(bare({"threads": 2})) as con:
+        load_extension(con, "ducklake")
+        _add(con, work, root, steps)
+        snapshot = _mend(work, base_url, steps)
+        _compact(work, target)
+        work.unlink()
+        _verify(con, target, root, steps)
     return snapshot
 
 
-def _attached(path: Path, root: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    con = bare({"threads": 2})
-    load_extension(con, "ducklake")
-    options = [f"DATA_PATH {literal(f'{root}/')}", "OVERRIDE_DATA_PATH true"]
-    options.append("READ_ONLY" if read_only else "DATA_INLINING_ROW_LIMIT 0")
-    con.execute(f"ATTACH {literal(f'ducklake:{path}')} AS {_CATALOGUE} ({', '.join(options)})")
-    return con
+@contextmanager
+def _attached(con: duckdb.DuckDBPyConnection, path: Path, root: Path, *options: str) -> Iterator[None]:
+    """Attach the catalogue, over the parts where they lie now. After an error the connection is of no more use."""
+    given = ", ".join([f"DATA_PATH {literal(f'{root}/')}", "OVERRIDE_DATA_PATH true", *options])
+    con.execute(f"ATTACH {literal(f'ducklake:{path}')} AS {_CATALOGUE} ({given})")
+    yield
+    con.execute(f"DETACH {_CATALOGUE}")
 
 
-def _add(path: Path, root: Path, steps: Sequence[Step]) -> None:
+def _add(con: duckdb.DuckDBPyConnection, path: Path, root: Path, steps: Sequence[Step]) -> None:
     """Tables, columns and new parts of the versions, in one transaction."""
     if not steps and path.exists():
         return
-    con = _attached(path, root, read_only=False)
-    try:
-        if steps:
-            con.execute("BEGIN")
-            for step in steps:
-                _shape(con, step)
-                for part in _new_parts(step):
-                    con.execute(
-                        f"CALL ducklake_add_data_files({literal(_CATALOGUE)}, {literal(step.version.dataset)}, "
-                        f"{literal(str(root / part))})"
-                    )
-            con.execute("COMMIT")
-    finally:
-        con.close()
+    with _attached(con, path, root, "DATA_INLINING_ROW_LIMIT 0"):
+        if not steps:
+            return
+        con.execute("BEGIN")
+        for step in steps:
+            _shape(con, step)
+            for part in _new_parts(step):
+                con.execute(
+                    f"CALL ducklake_add_data_files({literal(_CATALOGUE)}, {literal(step.version.dataset)}, "
+                    f"{literal(str(root / part))})"
+                )
+        con.execute("COMMIT")
 
 
 def _new_parts(step: Step) -> list[str]:
@@ -240,9 +242,8 @@ def _compact(work: Path, target: Path) -> None:
     fsync_path(target)
 
 
-def _verify(path: Path, root: Path, steps: Sequence[Step]) -> None:
-    con = _attached(path, root, read_only=True)
-    try:
+def _verify(con: duckdb.DuckDBPyConnection, path: Path, root: Path, steps: Sequence[Step]) -> None:
+    with _attached(con, path, root, "READ_ONLY"):
         for version in (s.version for s in steps):
             row = con.execute(f"SELECT count(*) FROM {_CATALOGUE}.{ident(version.dataset)}").fetchone()
             if row is None or row[0] != version.baris:
@@ -250,5 +251,3 @@ def _verify(path: Path, root: Path, steps: Sequence[Step]) -> None:
                 raise CatalogueError(
                     f"{version.dataset}: the catalogue has {found} rows, v{version.versi} has {version.baris}"
                 )
-    finally:
-        con.close()

@@ -337,6 +337,10 @@ def _faults(contract: OpenContract, periods: list[str]) -> list[Fault]:
         faults.append(("schema.properties", "only one column may be partitioned"))
     if not periods and ext.bagian != "semua":
         faults.append(("customProperties.bagian", "without a partitioned column only 'semua' is possible"))
+    if periods and ext.bagian != "semua" and periods[0] not in contract.key:
+        faults.append(
+            ("customProperties.bagian", f"'{periods[0]}' must be in the key: doubled keys are looked for in each part")
+        )
     if ext.lisensi is not None and ext.lisensi not in LICENSES:
         faults.append(("customProperties.lisensi", f"unknown; there are: {', '.join(LICENSES)}"))
     if (ext.lintang is None) != (ext.bujur is None):

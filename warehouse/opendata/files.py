@@ -118,7 +118,7 @@ def _write(making: Making, format: Format, parts: tuple[Part, ...], temp: Path) 
     if format == "parquet":
         formats.write_parquet(con, f"SELECT * FROM {rows}", temp)
     elif format in ("csv", "csv-excel"):
-        formats.write_csv(paths, contract.public, temp, excel=format == "csv-excel")
+        formats.write_csv(con, paths, contract.public, temp, excel=format == "csv-excel")
     elif format == "xlsx":
         write_xlsx(con, rows, contract, making.notes, temp, making.moment)
     elif format == "json":

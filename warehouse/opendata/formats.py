@@ -7,7 +7,7 @@ Every writer streams: memory does not grow with the table. All formats hold the 
 text is a missing value in all of them, since a CSV cannot tell the two apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ and text that starts with a tab or a line break. Such a value gets one apostroph
 every value that matches gives the original back, because a value that already starts with apostrophes gets one too."""
 
 _BATCH = 20_000
+_SLICE = 122_880
+"""Rows of a CSV that are made at once: a row group of a part."""
 
 
 def read_parts(paths: Sequence[Path]) -> str:
@@ -54,22 +56,41 @@ def write_parquet(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> in
     return _count(con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"))
 
 
-def write_csv(parts: Sequence[Path], columns: Sequence[OpenColumn], path: Path, *, excel: bool = False) -> None:
+def write_csv(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Path],
+    columns: Sequence[OpenColumn],
+    path: Path,
+    *,
+    excel: bool = False,
+) -> None:
     """UTF-8, comma, point decimals, ISO dates, instants in UTC, no live formula, empty where a value is missing.
 
     `excel`: as a spreadsheet set to Indonesian reads it: semicolon, decimal comma, byte order mark, CRLF.
     """
-    # Polars writes CSV faster than DuckDB does, and knows decimal commas, marks and line ends.
-    rows = pl.scan_parquet(list(parts), cache=False)
-    live = _live_columns(rows, columns)
-    rows.select(_csv_value(c, live=c.name in live, excel=excel) for c in columns).sink_csv(
-        path,
-        separator=";" if excel else ",",
-        include_bom=excel,
-        line_terminator="\r\n" if excel else "\n",
-        decimal_comma=excel,
-        null_value="",
-    )
+    # Polars writes CSV faster than DuckDB does, and knows decimal commas, marks and line ends. Left to stream by itself
+    # it reads ahead as far as the file goes.
+    live = _live_columns(con, parts, columns)
+    values = [_csv_value(c, live=c.name in live, excel=excel) for c in columns]
+    with path.open("wb") as file:
+        for rows in _slices(parts):
+            rows.select(values).collect().write_csv(
+                file,
+                include_header=not file.tell(),
+                separator=";" if excel else ",",
+                include_bom=excel and not file.tell(),
+                line_terminator="\r\n" if excel else "\n",
+                decimal_comma=excel,
+                null_value="",
+            )
+
+
+def _slices(parts: Sequence[Path]) -> Iterator[pl.LazyFrame]:
+    """All rows in their order, some at a time."""
+    for part in parts:
+        rows = pl.scan_parquet(part, cache=False)
+        for first in range(0, rows.select(pl.len()).collect().item(), _SLICE):
+            yield rows.slice(first, _SLICE)
 
 
 def _csv_value(column: OpenColumn, *, live: bool, excel: bool) -> pl.Expr:
@@ -83,15 +104,19 @@ def _csv_value(column: OpenColumn, *, live: bool, excel: bool) -> pl.Expr:
     return value
 
 
-def _live_columns(rows: pl.LazyFrame, columns: Sequence[OpenColumn]) -> frozenset[str]:
+def _live_columns(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Path], columns: Sequence[OpenColumn]
+) -> frozenset[str]:
     """Text columns with a value that a spreadsheet may run. Only distinct values are looked at."""
-    texts = [c.name for c in columns if c.logical_type == "string"]
-    if not texts:
-        return frozenset()
-    found = pl.collect_all(
-        [rows.select(pl.col(n).unique().str.contains(FORMULA).any()) for n in texts], engine="streaming"
+    return frozenset(
+        c.name
+        for c in columns
+        if c.logical_type == "string"
+        and any(
+            pl.Series(batch.column(0)).str.contains(FORMULA).any()
+            for batch in con.execute(f"SELECT DISTINCT {ident(c.name)} FROM {read_parts(parts)}").to_arrow_reader()
+        )
     )
-    return frozenset(name for name, frame in zip(texts, found, strict=True) if frame.item())
 
 
 def write_json(con: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[OpenColumn], path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The gate: the rows of an open dataset that may leave, in a temporary table, and everything that holds them back.
+"""The gate: the rows of an open dataset that may leave, and everything that holds them back.
 
 Belongs here: selecting by the contract, protection of small cells, the contract's own checks, the scan for personal
 data, the audit. Does not belong here: whether a person must approve (`publish.py`), making files of the rows.
@@ -12,13 +12,18 @@ import duckdb
 from warehouse.duck import ident, literal
 from warehouse.modelling import render
 from warehouse.opendata.contract import ORIGIN_COLUMN, OpenColumn, OpenContract
+from warehouse.opendata.formats import read_parts
 from warehouse.opendata.query import open_query
+from warehouse.privacy import Versions
 from warehouse.privacy.audit import audit
 from warehouse.privacy.cells import PrivacyError, Protection, protect
 from warehouse.privacy.identifiers import scan
 
 RELATION = "_rilis"
-"""Name of the temporary table with what may leave."""
+"""Name of the temporary view of what may leave."""
+
+_PROTECTED = "_rilis_sel"
+"""Temporary table in which small cells are suppressed."""
 
 
 class OpenDataError(RuntimeError):
@@ -26,9 +31,9 @@ class OpenDataError(RuntimeError):
 
 
 def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:
-    """Put the rows of allowed origins into the temporary table, typed by the contract.
+    """Make the relation: the rows of allowed origins, typed by the contract, with closed columns.
 
-    Raises OpenDataError if the SQL does not give the contract's columns, or values that their types cannot hold.
+    Raises OpenDataError if the SQL does not give the contract's columns, or types that theirs cannot hold.
     """
     sql = render(open_query(contract), lambda _: None)
     types = {r[0]: r[1] for r in con.execute(f"DESCRIBE {sql}").fetchall()}
@@ -47,21 +52,23 @@ def select_rows(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:
     fields = ", ".join(f"{_typed(c, types[c.name])} AS {ident(c.name)}" for c in contract.columns)
     allowed = ", ".join(literal(o) for o in contract.ext.asal_terbit)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {RELATION} AS SELECT {fields} FROM ({sql}) "
+        f"CREATE OR REPLACE TEMP VIEW {RELATION} AS SELECT {fields} FROM ({sql}) "
         f"WHERE {ident(ORIGIN_COLUMN)} IN ({allowed})"
     )
 
 
-def protect_cells(
-    con: duckdb.DuckDBPyConnection, contract: OpenContract, earlier: Sequence[Sequence[Path]]
-) -> Protection:
-    """Suppress small cells in the temporary table, while its closed columns still tell which they are.
+def protect_cells(con: duckdb.DuckDBPyConnection, contract: OpenContract, earlier: Versions) -> Protection:
+    """Suppress small cells in the relation, while its closed columns still tell which they are.
 
     `earlier`: Parquet parts of each version that readers may have, oldest first. A table that cannot be protected as
     its contract says has that for a fault (`salah`).
     """
+    if not contract.ext.sel_kecil:
+        return Protection(0, 0)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_PROTECTED} AS FROM {RELATION}")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {RELATION} AS FROM {_PROTECTED}")
     try:
-        return protect(con, RELATION, contract, earlier)
+        return protect(con, _PROTECTED, contract, earlier)
     except PrivacyError as error:
         return Protection(0, 0, salah=(str(error),))
 
@@ -69,24 +76,32 @@ def protect_cells(
 def derivable(
     con: duckdb.DuckDBPyConnection,
     contract: OpenContract,
-    earlier: Sequence[Sequence[Path]],
+    earlier: Versions,
     protection: Protection,
 ) -> list[str]:
-    """Suppressed cells that could be worked out from the temporary table and earlier versions, in words."""
+    """Suppressed cells that could be worked out from the relation and earlier versions, in words."""
     return [finding.pesan for finding in audit(con, RELATION, contract, earlier, protection.catatan)]
 
 
-def close_columns(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> None:
-    """Take everything out of the temporary table that may not leave."""
-    for column in contract.columns:
-        if not column.open:
-            con.execute(f"ALTER TABLE {RELATION} DROP COLUMN {ident(column.name)}")
+def close_columns(con: duckdb.DuckDBPyConnection, contract: OpenContract, path: Path) -> None:
+    """Write what may leave to a private file, from which alone everything is made and checked from here on.
+
+    Columns of repeated texts are numbered in it, so that looking through all of them costs little, and no more memory
+    for more rows.
+    """
+    columns = ", ".join(ident(c.name) for c in contract.public)
+    con.execute(
+        f"COPY (SELECT {columns} FROM {RELATION}) TO {literal(str(path))} "
+        "(FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false)"
+    )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {RELATION} AS FROM read_parquet({literal(str(path))})")
+    con.execute(f"DROP TABLE IF EXISTS {_PROTECTED}")
 
 
 def personal_data(
     con: duckdb.DuckDBPyConnection, contract: OpenContract, waived: Collection[tuple[str, str]]
 ) -> list[str]:
-    """What looks like personal data in the temporary table and is not waived (pairs of column and form)."""
+    """What looks like personal data in the relation and is not waived (pairs of column and form)."""
     return [
         f"kolom {hit.kolom} memuat {hit.bentuk} di {hit.jumlah} baris, misalnya {hit.contoh_tersamar}: tutup kolomnya, "
         f"atau walidata menyatakan alasannya (ssp waive {contract.name} {hit.kolom} {hit.bentuk})"
@@ -122,11 +137,17 @@ def _typed(column: OpenColumn, given: str) -> str:
     return name if given == column.sql_type else f"CAST({name} AS {column.sql_type})"
 
 
-def doubled_keys(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> list[str]:
-    """Whether a key names more than one row, in words."""
+def doubled_keys(con: duckdb.DuckDBPyConnection, contract: OpenContract, paths: Sequence[Path]) -> list[str]:
+    """Whether a key names more than one row of files that are each in the order of the key, in words.
+
+    So a row that doubles another follows it. No key is in two files: parts are divided by a column of the key.
+    """
+    if not paths:
+        return []
     key = ", ".join(ident(k) for k in contract.key)
+    again = " AND ".join(f"{ident(k)} = lag({ident(k)}) OVER ()" for k in contract.key)
     found = con.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM {RELATION} GROUP BY {key} HAVING count(*) > 1)"
+        f"SELECT count(DISTINCT ({key})) FROM (SELECT {key}, {again} AS _lagi FROM {read_parts(paths)}) WHERE _lagi"
     ).fetchone()
     assert found is not None
     return [f"{found[0]} kunci ({', '.join(contract.key)}) muncul lebih dari sekali"] if found[0] else []

@@ -1,7 +1,7 @@
 """The Parquet parts of a version: rows divided into spans, of which only those that changed are written.
 
 Belongs here: digests of spans, writing and keeping parts. Does not belong here: what the parts' rows are (`gate.py`),
-files in one piece (`files.py`).
+how they are sorted (`ordered.py`), files in one piece (`files.py`).
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from typing import NamedTuple
 import duckdb
 
 from warehouse.duck import ident, literal
-from warehouse.opendata import formats
 from warehouse.opendata.contract import ORIGIN_COLUMN, OpenContract
 from warehouse.opendata.describe import columns_of
 from warehouse.opendata.diff import compare
-from warehouse.opendata.gate import RELATION
+from warehouse.opendata.gate import RELATION, OpenDataError
 from warehouse.opendata.manifest import Diff, Part, Version
+from warehouse.opendata.ordered import Ordering
 from warehouse.opendata.store import Store
 
 WHOLE = "semua"
@@ -35,7 +35,7 @@ class _Fresh(NamedTuple):
 
 @dataclass(frozen=True)
 class Spans:
-    """What is in the temporary table: spans in order, name → (rows, digest of them); `first` and `last` date; the
+    """What is in the relation: spans in order, name → (rows, digest of them); `first` and `last` date; the
     origins of the rows; columns that must not be empty → rows in which they are."""
 
     by_name: Mapping[str, tuple[int, str]]
@@ -61,7 +61,7 @@ class Spans:
 
 
 def measure(con: duckdb.DuckDBPyConnection, contract: OpenContract) -> Spans:
-    """Look once through the temporary table: divide it into spans, digest each, count what is empty.
+    """Look once through the relation: divide it into spans, digest each, count what is empty.
 
     The digest is a sum of the engine's row hashes. It tells quickly that nothing changed; that something did is told
     by comparing rows, for another release of the engine may hash the same rows otherwise.
@@ -102,6 +102,11 @@ class Written:
     fresh: Mapping[str, _Fresh]
     gone: tuple[str, ...]
 
+    @property
+    def paths(self) -> list[Path]:
+        """The new parts."""
+        return [f.path for f in self.fresh.values()]
+
     def diff(self, con: duckdb.DuckDBPyConnection, store: Store, contract: OpenContract, last: Version) -> Diff:
         """The change against the last version, counted over the parts that differ."""
         return compare(
@@ -110,7 +115,7 @@ class Written:
             columns_of(contract),
             contract.key,
             old=[store.root / p.path for p in last.bagian if p.rentang not in self.kept],
-            new=[f.path for f in self.fresh.values()],
+            new=self.paths,
             spans=sorted({*self.fresh, *self.gone}),
             rows=sum(p.baris for p in self.kept.values()) + sum(f.rows for f in self.fresh.values()),
         )
@@ -129,19 +134,22 @@ class Written:
 def write_parts(
     con: duckdb.DuckDBPyConnection, store: Store, contract: OpenContract, spans: Spans, last: Version | None
 ) -> Written:
-    """Write the spans that the last version does not have with this content, each ordered by the key."""
-    known = {(p.rentang, p.isi): p for p in last.bagian} if last else {}
-    kept: dict[str, Part] = {}
+    """Write the spans that the last version does not have with this content, each ordered by the key.
+
+    Raises OpenDataError if a file has not got the rows of its span.
+    """
+    known = {(p.rentang, p.isi): p for p in last.bagian} if last and last.kunci == contract.key else {}
+    kept = {name: part for name, (_, digest) in spans.by_name.items() if (part := known.get((name, digest)))}
     fresh: dict[str, _Fresh] = {}
-    columns = ", ".join(ident(c.name) for c in contract.public)
-    order = ", ".join(ident(k) for k in contract.key)
-    for name, (_, digest) in spans.by_name.items():
-        if part := known.get((name, digest)):
-            kept[name] = part
-            continue
-        temp = store.temp(f"bagian-{name}.parquet")
-        select = f"SELECT {columns} FROM {RELATION} {_where(contract, name)} ORDER BY {order}"
-        fresh[name] = _Fresh(temp, digest, formats.write_parquet(con, select, temp))
+    changed = {name: span for name, span in spans.by_name.items() if name not in kept}
+    if changed:
+        ordering = Ordering(con, RELATION, contract.public, contract.key)
+        for name, (rows, digest) in changed.items():
+            temp = store.temp(f"bagian-{name}.parquet")
+            written = ordering.write(_condition(contract, name), rows, temp)
+            if written != rows:
+                raise OpenDataError(f"{contract.name}: {written} rows were written for {name}, which has {rows}")
+            fresh[name] = _Fresh(temp, digest, rows)
     gone = tuple(p.rentang for p in last.bagian if p.rentang not in spans.by_name) if last else ()
     return Written(tuple(spans.by_name), kept, fresh, gone)
 
@@ -157,12 +165,12 @@ def _span_sql(contract: OpenContract) -> str:
     return f"strftime({ident(str(contract.period))}, {literal(form)})"
 
 
-def _where(contract: OpenContract, span: str) -> str:
+def _condition(contract: OpenContract, span: str) -> str:
     """Condition on the rows of a span, as bounds, which the engine tests without making a text of each date."""
     if not _divided(contract):
-        return ""
+        return "true"
     column = ident(str(contract.period))
     year, _, month = span.partition("-")
     first = date(int(year), int(month or 1), 1)
     after = date(first.year + 1, 1, 1) if not month else date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return f"WHERE {column} >= DATE '{first}' AND {column} < DATE '{after}'"
+    return f"{column} >= DATE '{first}' AND {column} < DATE '{after}'"

@@ -31,7 +31,7 @@ from warehouse.opendata.gate import (
 from warehouse.opendata.manifest import Diff, File, Quality, Version, read_version
 from warehouse.opendata.metadata import datapackage, dictionary, quality, sdi
 from warehouse.opendata.moment import moment_of
-from warehouse.opendata.parts import Spans, measure, write_parts
+from warehouse.opendata.parts import Spans, Written, measure, write_parts
 from warehouse.opendata.query import open_query
 from warehouse.opendata.store import Store
 
@@ -107,7 +107,7 @@ class _Publication:
         select_rows(self.con, contract)
         earlier = self._earlier()
         protection = protect_cells(self.con, contract, earlier)
-        close_columns(self.con, contract)
+        close_columns(self.con, contract, self.store.temp("baris.parquet"))
         spans = measure(self.con, contract)
         standing = last.versi if last else None
         answer = Published(contract.name, "tidak_berubah", standing, spans.rows, spans.origins)
@@ -124,23 +124,20 @@ class _Publication:
             # An installation that was not asked for everything yet: there is nothing that a person should mend.
             reason = f"belum lengkap, karena masih kosong: {', '.join(empty)}"
             return replace(answer, status="kosong", baris=0, alasan=reason)
-        faults = [
-            *spans.faults,
-            *doubled_keys(self.con, contract),
-            *refused(contract, last),
-            *protection.salah,
-        ]
-        faults = faults or [
+        faults = [*spans.faults, *refused(contract, last), *protection.salah] or [
             *personal_data(self.con, contract, self.decisions.waivers(contract.name)),
             *derivable(self.con, contract, earlier, protection),
         ]
         if faults:
             return replace(answer, status="ditahan", alasan="; ".join(faults))
+        written = write_parts(self.con, self.store, contract, spans, last)
+        if doubled := doubled_keys(self.con, contract, written.paths):
+            return replace(answer, status="ditahan", alasan="; ".join(doubled))
         base = max(self.store.numbers(contract.name), default=0)
         needs = needed(contract, last, base, self.decisions, demo=self.publisher.demo)
         if needs:
             return replace(answer, status="menunggu_persetujuan", alasan="; ".join(needs), menunggu=needs)
-        version = self._make(base + 1, spans, told, same_words=same_words)
+        version = self._make(base + 1, spans, written, told, same_words=same_words)
         if version is None:
             return answer
         return replace(answer, status="terbit", versi=version.versi, alasan=version.alasan)
@@ -150,22 +147,27 @@ class _Publication:
         tables = sorted(open_query(self.contract).inputs)
         return [t for t in tables if self.con.execute(f"SELECT 1 FROM {qualified(t)} LIMIT 1").fetchone() is None]
 
-    def _earlier(self) -> list[list[Path]]:
-        """Parts of the standing versions, oldest first, where small cells must be kept from being worked out."""
+    def _earlier(self) -> dict[int, list[Path]]:
+        """Parts of the standing versions by number, oldest first, where small cells must be kept from being worked out.
+
+        Of versions in a row with the same parts, the first.
+        """
+        found: dict[int, list[Path]] = {}
         if not self.contract.ext.sel_kecil:
-            return []
-        found: list[list[Path]] = []
+            return found
+        newest: list[Path] = []
         for number in self.store.standing(self.contract.name):
             version = read_version(self.store.root, self.contract.name, number)
             parts = [self.store.root / p.path for p in version.bagian]
-            if not found or found[-1] != parts:
-                found.append(parts)
+            if parts != newest:
+                found[number] = newest = parts
         return found
 
-    def _make(self, number: int, spans: Spans, told: dict[str, Any], *, same_words: bool) -> Version | None:
-        """Write the version; None if it turns out that no row of it differs from the last one."""
+    def _make(
+        self, number: int, spans: Spans, written: Written, told: dict[str, Any], *, same_words: bool
+    ) -> Version | None:
+        """Make the version of its parts; None if it turns out that no row of it differs from the last one."""
         contract, last, store = self.contract, self.last, self.store
-        written = write_parts(self.con, store, contract, spans, last)
         change = written.diff(self.con, store, contract, last) if last else None
         if change is not None and same_words and _nothing(change):
             return None

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import orjson
 
 from connectors.crashpoint import crashpoint
-from connectors.durable import fsync_path, locked
+from connectors.durable import PRIVATE_DIR, fsync_path, locked
 from warehouse.opendata.manifest import (
     MANIFEST_FILE,
     POINTER,
@@ -56,7 +56,7 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
         with locked(self._work.with_suffix(".kunci")):
             shutil.rmtree(self._work, ignore_errors=True)
-            self._work.mkdir()
+            self._work.mkdir(mode=PRIVATE_DIR)
             try:
                 yield
             finally:

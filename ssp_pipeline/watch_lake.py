@@ -38,8 +38,8 @@ def ask(report: str) -> dict[str, Any]:
                     if row["peristiwa"] in outbox.WAITING and row["berikutnya"] < before:
                         late.append(row["kunci"])
             return {"hasil": newest, "tertunda": len(set(late)), "laporan": events}
-        except Exception:
-            if turn == _TRIES:
+        except Exception as error:
+            if turn == _TRIES or "locked" not in str(error):
                 raise
             time.sleep(turn)
         finally:

@@ -81,6 +81,21 @@ class Version:
                 self._size -= int(old.estimated_size())
 
 
+_open: weakref.WeakValueDictionary[tuple[int, int], Version] = weakref.WeakValueDictionary()
+_opening = threading.Lock()
+
+
+def _opened_once(path: Path) -> Version:
+    """A version of this process. A file that is in use is not opened twice: closing one would end the lock of both."""
+    with _opening:
+        found = path.stat()
+        key = (found.st_dev, found.st_ino)
+        version = _open.get(key)
+        if version is None:
+            version = _open[key] = Version(path)
+        return version
+
+
 class Snapshots:
     """The folder of versions, and the newest of them that could be opened."""
 
@@ -95,9 +110,9 @@ class Snapshots:
         return self._version.name if self._version else ""
 
     def refresh(self, *, anew: bool = False) -> Version:
-        """Take up the newest version; with `anew`, also if it is the one in use. Raises NothingYet.
+        """Take up the newest version; with `anew`, look at its file again although its name is the one in use.
 
-        A version that cannot be opened leaves the one in use as it is.
+        A version that cannot be opened leaves the one in use as it is. Raises NothingYet.
         """
         with self._lock:
             newest = latest(self._folder)
@@ -105,7 +120,7 @@ class Snapshots:
                 raise NothingYet("there is no snapshot yet")
             if newest is not None and (anew or self._version is None or newest.stem != self._version.name):
                 try:
-                    self._version = Version(newest)
+                    self._version = _opened_once(newest)
                 except (duckdb.Error, OSError) as error:
                     log.warning("snapshot %s cannot be opened: %s", newest.name, error)
                     if self._version is None:

@@ -7,6 +7,7 @@ Belongs here: requests and answers. Does not belong here: what is read (`blocks.
 import asyncio
 import functools
 import gzip
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -30,8 +31,10 @@ from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
 from ssp_pipeline.command_centre.pages.views import FIRST_PAGE, QUALITY_PAGE, View, find_views, pages_of
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
-from ssp_pipeline.web.drawing import vega_bundle
+from ssp_pipeline.web.drawing import DrawError, vega_bundle
 from ssp_pipeline.web.files import VEGA
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -75,7 +78,7 @@ class Dashboards:
         known = list(NAMES)
         self._pages: dict[str, list[View]] = {p: found.get(p, []) for p in (*known[:-1], *sorted(own), known[-1])}
         self._watch = Watch(self._snapshots, centre.options.watch_seconds)
-        centre.background.append(self._watch.run)
+        centre.background += [self._watch.run, _prepare]
 
     def routes(self) -> list[Route]:
         """Routes of all pages. Each but `/aset/…` expects somebody who is logged in."""
@@ -248,6 +251,14 @@ def _files() -> dict[str, tuple[bytes, str]]:
         body = vega_bundle() if name == VEGA else (STATIC / name).read_bytes()
         found[address] = (gzip.compress(body, 6, mtime=0), _MEDIA[name.rpartition(".")[2]])
     return found
+
+
+async def _prepare() -> None:
+    """Make the bundle of Vega before the first who needs it comes."""
+    try:
+        await asyncio.to_thread(_files)
+    except DrawError as error:
+        log.error("charts cannot be drawn: %s", error)
 
 
 async def _asset(request: Request) -> Response:

@@ -38,7 +38,12 @@ class Found:
 
     @property
     def pages(self) -> int:
-        return min(LAST_PAGE, max(1, -(-self.total // PAGE)))
+        """How many pages can be leafed through."""
+        return _pages(self.total)
+
+
+def _pages(rows: int) -> int:
+    return min(LAST_PAGE, max(1, -(-rows // PAGE)))
 
 
 class NoSuchRows(LookupError):
@@ -85,10 +90,10 @@ def find_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]],
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
     schema, _, table = wanted.table.partition(".")
     source = f"{ident(schema)}.{ident(table)} {where}"
-    page = min(max(page, 1), LAST_PAGE)
     order = f"ORDER BY {ident(wanted.partition)} DESC" if wanted.partition else ""
     try:
         [counted] = version.records(f"SELECT count(*) AS n FROM {source}", bound)
+        page = min(max(page, 1), _pages(counted["n"]))
         found = version.rows(f"SELECT * FROM {source} {order} LIMIT {PAGE} OFFSET {(page - 1) * PAGE}", bound)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         raise NoSuchRows(str(filters)) from error

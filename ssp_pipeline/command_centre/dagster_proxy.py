@@ -144,8 +144,9 @@ async def _pump(ours: WebSocket, theirs: ClientConnection) -> None:
             await theirs.send(text if text is not None else message.get("bytes") or b"")
 
     async def outward() -> None:
-        async for message in theirs:
-            await (ours.send_text(message) if isinstance(message, str) else ours.send_bytes(message))
+        with suppress(ConnectionClosed):
+            async for message in theirs:
+                await (ours.send_text(message) if isinstance(message, str) else ours.send_bytes(message))
         await ours.close(_code(theirs.close_code))
 
     tasks = {asyncio.create_task(inward()), asyncio.create_task(outward())}

@@ -21,6 +21,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import orjson
 import requests
 import urllib3
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 from urllib3.filepost import encode_multipart_formdata
 
 from connectors import http_wire
@@ -139,18 +141,14 @@ class HttpClient:
         self._max_ratio = max_ratio
         self._sleep = sleep
         self._rng = rng or random.Random()
-        self._verify: bool | str = ca_bundle or True
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.proxies = dict(proxies or {})
-        self._session.headers = requests.structures.CaseInsensitiveDict(
+        self._headers = CaseInsensitiveDict[str](
             {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "gzip, deflate", **(headers or {})}
         )
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, http_wire.BoundedAdapter(pool_maxsize=pool_size))
+        self._cookies = RequestsCookieJar()
+        self._wire = http_wire.BoundedAdapter(ca_bundle or True, proxies or {}, pool_size)
 
     def close(self) -> None:
-        self._session.close()
+        self._wire.close()
 
     def __enter__(self) -> Self:
         return self
@@ -252,13 +250,12 @@ class HttpClient:
         problem: PermanentAnswer
         prepared = requests.PreparedRequest()
         try:
-            # What Session.prepare_request does for a session without settings of the environment.
             prepared.prepare(
                 method=method.upper(),
                 url=url,
-                headers={**self._session.headers, **sent, **(headers or {})},
+                headers={**self._headers, **sent, **(headers or {})},
                 data=body,
-                cookies=self._session.cookies,
+                cookies=self._cookies,
             )
             return prepared
         except (requests.RequestException, UnicodeError) as exc:
@@ -274,36 +271,37 @@ class HttpClient:
             attempt = http_wire.Attempt(deadline, self._read_timeout)
             http_wire.begin(attempt)
             try:
-                response = self._session.send(
-                    prepared,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(self._within(self._connect_timeout, deadline), self._within(self._read_timeout, deadline)),
-                    verify=self._verify,
+                timeout = urllib3.Timeout(
+                    connect=self._within(self._connect_timeout, deadline),
+                    read=self._within(self._read_timeout, deadline),
                 )
+                raw = self._wire.exchange(prepared, timeout)
                 try:
-                    if response.status_code in _REDIRECTS:
-                        prepared = self._redirected(prepared, response)
+                    if "Set-Cookie" in raw.headers:
+                        extract_cookies_to_jar(self._cookies, prepared, raw)  # type: ignore[no-untyped-call]
+                    if raw.status in _REDIRECTS:
+                        prepared = self._redirected(prepared, raw)
                         continue
-                    _check_status(response)
+                    _check_status(raw)
                     limits = http_wire.BodyLimits(limit, self._max_decompressed_bytes, self._max_ratio)
-                    body = http_wire.read_body(response.raw, attempt, limits)
-                    return response.status_code, response.headers, body
+                    body = http_wire.read_body(raw, attempt, limits)
+                    return raw.status, CaseInsensitiveDict(raw.headers), body
                 except AnswerProblem as problem:
-                    problem.status = response.status_code
+                    problem.status = raw.status
                     raise
                 finally:
                     # A body that was not read to its end makes the connection unfit for the next request.
-                    response.close()
+                    raw.close()
+                    raw.release_conn()
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
                 failure = http_wire.explain(exc, attempt)
             raise failure
         raise PermanentAnswer(f"more than {MAX_REDIRECTS} redirects", "pengalihan_ditolak")
 
-    def _redirected(self, prepared: requests.PreparedRequest, response: requests.Response) -> requests.PreparedRequest:
-        status = response.status_code
-        target = urljoin(str(prepared.url), response.headers.get("Location", ""))
-        if not response.headers.get("Location"):
+    def _redirected(self, prepared: requests.PreparedRequest, raw: urllib3.HTTPResponse) -> requests.PreparedRequest:
+        status = raw.status
+        target = urljoin(str(prepared.url), raw.headers.get("Location", ""))
+        if not raw.headers.get("Location"):
             raise PermanentAnswer(f"status {status} without a Location", "pengalihan_ditolak")
         if _origin(target) != self._origin:
             raise PermanentAnswer(f"redirect to {conceal(_origin(target) or target)[:200]}", "pengalihan_ditolak")
@@ -316,7 +314,7 @@ class HttpClient:
         following.url = requests.utils.requote_uri(target)
         # The cookies of the redirecting answer go along, as a browser would send them.
         following.headers.pop("Cookie", None)
-        following.prepare_cookies(self._session.cookies)
+        following.prepare_cookies(self._cookies)
         return following
 
     @staticmethod
@@ -348,12 +346,12 @@ def _encoded(fields: Mapping[str, Any], **how: Any) -> str:
     return urlencode([(key, value) for key, value in fields.items() if value is not None], doseq=True, **how)
 
 
-def _check_status(response: requests.Response) -> None:
-    status = response.status_code
+def _check_status(raw: urllib3.HTTPResponse) -> None:
+    status = raw.status
     if 200 <= status < 300:
         return
     if status == 429 or status >= 500:
-        after = _retry_after(response.headers)
+        after = _retry_after(raw.headers)
         asked = f", Retry-After {after:.0f} s" if after is not None else ""
         raise RetryableAnswer(f"status {status}{asked}", "http_429" if status == 429 else "http_5xx", retry_after=after)
     raise PermanentAnswer(f"status {status}", "http_4xx" if status >= 400 else "http_lain")

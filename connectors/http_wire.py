@@ -13,16 +13,26 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import IncompleteRead, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    IncompleteRead,
+    InvalidHeader,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 from urllib3.response import HTTPResponse
+from urllib3.util import Timeout
 
 from connectors.http_errors import AnswerProblem, PermanentAnswer, RetryableAnswer
 
@@ -121,7 +131,14 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """requests' transport with the bounded reads. Call `begin` before each send, in the same thread."""
+    """requests' transport to one origin, with the bounded reads and without what a session of requests does around
+    it for each request. `verify` is True or the path of a CA bundle."""
+
+    def __init__(self, verify: bool | str, proxies: Mapping[str, str], pool_size: int) -> None:
+        self._verify = verify
+        self._proxies = dict(proxies)
+        self._pool: Any = None
+        super().__init__(pool_maxsize=pool_size)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -131,6 +148,34 @@ class BoundedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
+
+    def exchange(self, prepared: requests.PreparedRequest, timeout: Timeout) -> HTTPResponse:
+        """Send a request and read the head of its answer, following nothing. Call `begin` before, in the same thread.
+
+        The caller reads the body by `read_body`, closes the answer and releases its connection. Raises what urllib3
+        and the operating system raise; see `explain`.
+        """
+        if self._pool is None:
+            pool = self.get_connection_with_tls_context(prepared, self._verify, proxies=self._proxies)
+            self.cert_verify(pool, prepared.url, self._verify, None)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        answer = self._pool.urlopen(
+            prepared.method,
+            self.request_url(prepared, self._proxies),
+            body=prepared.body,
+            headers=prepared.headers,
+            retries=self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+        return cast(HTTPResponse, answer)
+
+    def close(self) -> None:
+        self._pool = None
+        super().close()
 
 
 @dataclass(frozen=True)
@@ -244,7 +289,7 @@ class Inflater:
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it wraps: requests wraps urllib3's, which wrap the operating system's."""
+    """An exception and all that it wraps: urllib3's wrap the operating system's."""
     queue, seen = [exc], set[int]()
     while queue:
         one = queue.pop(0)
@@ -269,15 +314,15 @@ def explain(exc: BaseException, attempt: Attempt) -> AnswerProblem:
         return RetryableAnswer("the encrypted connection failed", "tls_gagal")
     if has(NameResolutionError):
         return RetryableAnswer("the host's name is not known", "tidak_tersambung")
-    if has(requests.ConnectTimeout):
-        return RetryableAnswer("no connection within the time for it", "batas_waktu")
-    if has(ConnectionRefusedError, NewConnectionError, requests.exceptions.ProxyError):
+    if has(ConnectionRefusedError, NewConnectionError, ProxyError):
         return RetryableAnswer("the host does not take connections", "tidak_tersambung")
-    if has(TimeoutError, ReadTimeoutError, requests.Timeout):
+    if has(ConnectTimeoutError):
+        return RetryableAnswer("no connection within the time for it", "batas_waktu")
+    if has(TimeoutError, ReadTimeoutError):
         if time.monotonic() >= attempt.deadline - 0.01:
             return RetryableAnswer("the answer was not complete at the deadline", "batas_waktu")
         return RetryableAnswer(f"nothing came for {attempt.read_timeout:g} s", "batas_waktu")
-    if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, requests.exceptions.InvalidSchema):
+    if has(requests.exceptions.InvalidURL, LocationValueError, InvalidHeader):
         return PermanentAnswer(f"no valid request ({type(exc).__name__})", "alamat_ditolak")
     cut = next((one for one in chain if isinstance(one, IncompleteRead)), None)
     if cut is not None and isinstance(cut.expected, int):

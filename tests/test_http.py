@@ -103,6 +103,36 @@ def test_proxies_of_the_environment_are_not_used(host: str, monkeypatch: pytest.
         assert client.request("GET", "/baris").body == ROWS
 
 
+def test_cookies_of_an_answer_and_of_a_redirect_go_with_the_requests_after_it() -> None:
+    sent: list[bytes] = []
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        sent.append(next((line for line in head.split(b"\r\n") if line.lower().startswith(b"cookie:")), b""))
+        if len(sent) == 1:
+            connection.sendall(
+                answer(b"", "Set-Cookie: a=1; Path=/", "Location: /lagi", "Content-Length: 0", status="302 Found")
+            )
+        else:
+            connection.sendall(answer(b"{}", "Set-Cookie: b=2; Path=/", "Content-Length: 2"))
+
+    with raw_server(handle) as url, make(url) as client:
+        client.request("GET", "/")
+        client.request("GET", "/")
+    assert sent == [b"", b"Cookie: a=1", b"Cookie: a=1; b=2"]
+
+
+def test_a_proxy_that_is_given_is_asked_for_the_whole_address() -> None:
+    asked: list[bytes] = []
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        asked.append(head.split(b"\r\n")[0])
+        connection.sendall(answer(ROWS, f"Content-Length: {len(ROWS)}"))
+
+    with raw_server(handle) as proxy, make("http://instansi.test:81", proxies={"http": proxy}) as client:
+        assert client.request("GET", "/baris", params={"hal": 1}).body == ROWS
+    assert [line.replace(b"/uji", b"") for line in asked] == [b"GET http://instansi.test:81/baris?hal=1 HTTP/1.1"]
+
+
 def test_threads_share_one_client(host: str) -> None:
     got: list[bytes] = []
     with make(host) as client:

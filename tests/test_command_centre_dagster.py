@@ -2,16 +2,13 @@
 
 import asyncio
 import gzip
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -24,6 +21,7 @@ from websockets.typing import Subprotocol
 from ssp_pipeline.command_centre.accounts import Accounts
 from ssp_pipeline.command_centre.service import Centre
 from tests.support.command_centre import PASSWORD, Visitor, options, serving, trail, with_people
+from tests.support.web import running
 
 ASK = {"operationName": "Versi", "query": "query Versi { version }"}
 CHANGE = {"operationName": "Mulai", "query": "mutation Mulai { launchRun { runId } }"}
@@ -86,19 +84,6 @@ class StandIn:
                 await websocket.send_text("gema " + message["text"])
             else:
                 await websocket.send_bytes(message["bytes"][::-1])
-
-
-@contextmanager
-def running(app: Any) -> Iterator[str]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")

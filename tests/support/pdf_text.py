@@ -7,7 +7,7 @@ import re
 import zlib
 
 _STREAM = re.compile(rb"(\d+) 0 obj\s*(<<(?:(?!endobj).)*?>>)\s*stream\r?\n", re.DOTALL)
-_TOKEN = re.compile(rb"/(\w+) [\d.]+ Tf|(?<![A-Za-z])\(")
+_TOKEN = re.compile(rb"/(\w+) [\d.]+ Tf|(?:(?<![A-Za-z])|(?<=Tm))\(")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
@@ -20,24 +20,40 @@ def pages(pdf: bytes) -> int:
 def text(pdf: bytes) -> str:
     """All text in drawing order, without blanks and line breaks."""
     streams = dict(_streams(pdf))
-    references = dict(re.findall(rb"/(f\d+) (\d+) 0 R", pdf))
+    found: list[str] = []
+    for page in re.findall(rb"<</Type/Page/[^\n]*>>", pdf):
+        resources, content = re.search(rb"/Resources (\d+) 0 R", page), re.search(rb"/Contents (\d+) 0 R", page)
+        assert resources is not None
+        assert content is not None
+        found += _letters(streams[content[1]], _fonts(pdf, resources[1], streams))
+    return re.sub(r"\s+", "", "".join(found))
+
+
+def _fonts(pdf: bytes, resources: bytes, streams: dict[bytes, bytes]) -> dict[bytes, dict[bytes, str]]:
+    """Glyph id → letters for each font by its name on a page."""
+    listed = re.search(rb"\n" + resources + rb" 0 obj\s*([^\n]*)", pdf)
+    assert listed is not None
     maps = {}
-    for name, number in references.items():
+    for name, number in re.findall(rb"/(f\d+) (\d+) 0 R", listed[1]):
         font = re.search(rb"\n" + number + rb" 0 obj\s*<<[^\n]*?/ToUnicode (\d+) 0 R", pdf)
         assert font is not None, f"font {name!r} has no ToUnicode map: its text cannot be copied"
         maps[name] = _to_unicode(streams[font[1]])
-    found = []
-    for number in re.findall(rb"/Contents (\d+) 0 R", pdf):
-        content, current, at = streams[number], dict[bytes, str](), 0
-        while token := _TOKEN.search(content, at):
-            at = token.end()
-            if token[1]:
-                current = maps[token[1]]
-                continue
-            at = _string_end(content, at)
-            glyphs = _ESCAPE.sub(_unescape, content[token.end() : at - 1])
-            found += [current[glyphs[n : n + 2]] for n in range(0, len(glyphs), 2)]
-    return re.sub(r"\s+", "", "".join(found))
+    return maps
+
+
+def _letters(content: bytes, maps: dict[bytes, dict[bytes, str]]) -> list[str]:
+    """The letters that a page's content draws, in its order."""
+    found: list[str] = []
+    current, at = dict[bytes, str](), 0
+    while token := _TOKEN.search(content, at):
+        at = token.end()
+        if token[1]:
+            current = maps[token[1]]
+            continue
+        at = _string_end(content, at)
+        glyphs = _ESCAPE.sub(_unescape, content[token.end() : at - 1])
+        found += [current[glyphs[n : n + 2]] for n in range(0, len(glyphs), 2)]
+    return found
 
 
 def _string_end(content: bytes, at: int) -> int:

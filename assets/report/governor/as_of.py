@@ -8,6 +8,7 @@ belong here: which views a report reads (`inputs.py`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import polars as pl
 import sqlglot
@@ -110,8 +111,8 @@ class AsOf:
         return tree.transform(replace, copy=False).sql(dialect="duckdb")
 
     def _stand_in(self, table: str, where: str) -> exp.Expression:
-        if table.startswith("dashboard.") and table not in self._made:
-            self._made[table] = self._view(table, where)
+        if table not in self._made and (table.startswith("dashboard.") or self._whole(table)):
+            self._made[table] = self._build(table, where)
         if table in self._made:
             return exp.table_(self._made[table], quoted=True)
         if table not in self._tables:
@@ -121,11 +122,21 @@ class AsOf:
         condition = self._condition(table)
         return exp.select("*").from_(physical).where(condition, dialect="duckdb").subquery() if condition else physical
 
-    def _view(self, table: str, where: str) -> str:
+    def _whole(self, table: str) -> bool:
+        """Whether a model of one partition tells of dated rows, so that it cannot be cut and is made anew."""
+        model = self._models.get(table)
+        return model is not None and not model.head.partition and any(self._dated(t) for t in model.inputs)
+
+    def _dated(self, table: str) -> bool:
+        model = self._models.get(table)
+        return self._date_column(table) is not None or (model is not None and any(map(self._dated, model.inputs)))
+
+    def _build(self, table: str, where: str) -> str:
+        """Make a view, or a model of one partition, at the cut; gives the name of its temporary table."""
         model = self._models.get(table)
         if model is None:
             raise MissingInput(f"{where}: there is no view {table}")
-        name = _TEMP + table.partition(".")[2]
+        name = _TEMP + table.replace(".", "_")
         sql = self._over_cut(model.sql, table)
         self._lake.query(f"CREATE OR REPLACE TEMP TABLE {ident(name)} AS {sql}")
         return name
@@ -192,11 +203,18 @@ class AsOf:
                 }
             )
         name = f"{_TEMP}harapan"
-        con = self._lake.con
-        con.register(f"{name}_isi", ops.frame(_PROMISES, rows).to_arrow())
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {ident(name)} AS SELECT * FROM {ident(f'{name}_isi')}")
-        con.unregister(f"{name}_isi")
+        columns = ops.TABLES[_PROMISES]
+        lines = ", ".join(f"({', '.join(_constant(row[c], sql) for c, sql in columns.items())})" for row in rows)
+        self._lake.query(
+            f"CREATE OR REPLACE TEMP TABLE {ident(name)} AS "
+            f"SELECT * FROM (VALUES {lines}) AS r ({', '.join(map(ident, columns))})"
+        )
         return name
+
+
+def _constant(value: Any, sql_type: str) -> str:
+    """A typed constant. A registered frame would do, at the price of importing pandas: half a second of each report."""
+    return "CAST(NULL AS VARCHAR)" if value is None else f"CAST({literal(str(value))} AS {sql_type})"
 
 
 class MissingInput(ModelError):

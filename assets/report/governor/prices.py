@@ -25,7 +25,8 @@ def daily(book: Book) -> Section:
     section, rows = _begin(book, (PIHPS, _MARKETS, _SP2KP, _PANEL, _MAP))
     if rows:
         _counted(book, section, rows, "harian")
-        _largest(book, section, rows, "mingguan", 12, chart="harga_perubahan")
+        step = "mingguan" if any(r["ubah_mingguan"] is not None for r in rows) else "harian"
+        _largest(book, section, rows, step, 12, chart="harga_perubahan")
     _markets(book, section)
     _references(book, section)
     _gaps(book, section)

@@ -1,7 +1,7 @@
 """Revenue of Samsat: by tax and recipient, against the target, by UPT. Years on both sides of opsen are never like."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -80,7 +80,8 @@ def _totals(book: Book, section: Section, step: str) -> None:
             _figure(book, total, "nilai_hari", "Penerimaan sehari", day),
             " (hari berdata sebelumnya ",
         ]
-        runs += [_figure(book, total, "nilai_hari_sebelum", "Penerimaan hari sebelumnya", day), "). "]
+        pair = book.origin(total, first=total["per_tanggal"] - timedelta(days=1))
+        runs += [_figure(book, total, "nilai_hari_sebelum", "Penerimaan hari sebelumnya", pair), "). "]
     else:
         runs += [
             "Penerimaan milik provinsi bulan itu ",
@@ -198,8 +199,8 @@ def _weeks(book: Book, section: Section) -> None:
     for row in rows:
         now, then = row["nilai_7_hari"], row["nilai_7_hari_setahun_lalu"]
         key, own = {"kode_upt": row["kode_upt"]}, {"kode_upt": row["kode_upt"]}
-        origin = book.origin(row, first=date.fromordinal(last.toordinal() - 6))
-        longer = book.origin(row, first=date.fromordinal(last.toordinal() - 370))
+        origin = book.origin(row, first=last - timedelta(days=6))
+        longer = book.origin(row, first=last - timedelta(days=370))
 
         def cell(
             value: Decimal | None, column: str, name: str, of: Origin, row: Row = row, key: Row = key, own: Row = own
@@ -233,14 +234,14 @@ def _weeks(book: Book, section: Section) -> None:
         )
     section.table(
         ["UPT", "7 hari", "Setahun lalu", "Perubahan"], lines,
-        title=f"Penerimaan provinsi per UPT, {words.span(date.fromordinal(last.toordinal() - 6), last)}",
+        title=f"Penerimaan provinsi per UPT, {words.span(last - timedelta(days=6), last)}",
         note=opsen_note(last) or "Dibandingkan dengan tujuh hari yang sama 364 hari sebelumnya.",
     )  # fmt: skip
 
 
 def opsen_note(last: date) -> str:
     """What is to be said when the week or month of the year before lies before opsen; "" when it does not."""
-    if date.fromordinal(last.toordinal() - 370) >= OPSEN:
+    if last - timedelta(days=370) >= OPSEN:
         return ""
     return (
         f"Opsen berlaku sejak {f.short_date(OPSEN)}: PKB sebelum dan sesudahnya bukan besaran yang sama, "
@@ -254,7 +255,7 @@ def _months(book: Book, section: Section) -> None:
     if not rows:
         return
     month = max(r["bulan"] for r in rows)
-    before = date.fromordinal(month.toordinal() - 1).replace(day=1)
+    before = (month - timedelta(days=1)).replace(day=1)
     year = month.replace(year=month.year - 1)
     like = {r["masa"] for r in rows if r["bulan"] in (month, year)} == {"dengan opsen"}
     lines: list[Sequence[Text]] = []

@@ -18,7 +18,7 @@ from warehouse.ops import Status
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 OPERATORS = ROOT / "docs" / "operators.md"
-LIVE = [ROOT / "README.md", OPERATORS]
+LIVE = [ROOT / "README.md", OPERATORS, ROOT / "docs" / "delivery.md"]
 """Documents whose commands work on a warehouse that is there."""
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -122,7 +122,7 @@ def marked() -> list[Any]:
     return [pytest.param(command, id=f"{name}: {command[:60]}") for command, name in found.items()]
 
 
-CHANGING = ("ssp maintain", "ssp forget", "ssp replay")
+CHANGING = ("ssp maintain", "ssp forget", "ssp replay", "ssp deliver")
 
 
 @pytest.mark.parametrize("command", marked())

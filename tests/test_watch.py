@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from assets.delivery.recipients import REPORTS, load_recipients
 from ssp_pipeline.sending import postal
 from ssp_pipeline.settings import Settings, SettingsError, load_settings
 from ssp_pipeline.watch import Seen, Trouble, look
 from ssp_pipeline.watch_bell import Rung, ring
 from tests.support.crash import ROOT, SSP
 from tests.support.delivery import ONE, THREE, Office, message, small_lake
+from tests.support.documents import blocks
 from tests.support.mail_server import MailServer, mail_server
 from warehouse import outbox
 from warehouse.ops import Outcome
@@ -247,6 +249,18 @@ def test_nothing_is_sent_in_the_clear_by_setting(house: House, toml: str, said: 
     with pytest.raises(SettingsError, match=said) as error:
         _ = house.settings
     assert "rahasia" not in str(error.value)
+
+
+def test_the_files_that_the_guide_shows_are_taken(house: House) -> None:
+    shown = {b.info: b.body for b in blocks(ROOT / "docs" / "delivery.md") if b.language == "toml"}
+    (house.home / "penerima.toml").write_text(shown["penerima"])
+    (house.home / "ssp.toml").write_text(shown["pengaturan"])
+    made = postal(house.settings)
+    assert made.server is not None
+    assert set(made.hooks) == {"pusat"}
+    lists = load_recipients(made.recipients)
+    assert {kind: len(lists.of_report(kind)) for kind in REPORTS} == {"harian": 2, "mingguan": 1, "bulanan": 1}
+    assert lists.of_alert("kritis")[-1] == "webhook:pusat"
 
 
 def test_credentials_come_from_the_environment_or_a_file_and_are_in_no_repr(house: House, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Webhooks:
         self._session = requests.Session()
         self._session.trust_env = False
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, http_wire.BoundedAdapter())
+            self._session.mount(scheme, http_wire.BoundedAdapter(True, {}, 10))
         remember_secrets([text for hook in hooks.values() for text in (hook.secret, hook.url)])
 
     def send(self, key: str, recipient: str, body: bytes) -> Answer:

@@ -99,6 +99,7 @@
         drawing.setAttribute("width", String(Math.floor(w * grown)));
         drawing.setAttribute("height", String(Math.floor(h * grown)));
       }
+      inner.setAttribute("aria-hidden", "true"); // the place says what it shows, the table holds the figures
       place.replaceChildren(inner);
       told.hidden = true;
       figure.dataset.jadi = "ya";

@@ -112,6 +112,17 @@ def test_an_address_opens_to_those_who_may_and_to_nobody_else(
             assert (last["peristiwa"], last["pengguna"], last["objek"]) == ("ditolak", name, path)
 
 
+def test_a_login_goes_on_to_a_page_that_its_role_may_see(visitors: dict[str, Visitor]) -> None:
+    for name, page in (("dewi", "/"), ("sari", "/kualitas")):
+        with Visitor(visitors[name].address) as again:
+            assert again.log_in(name).headers["location"] == page
+
+
+def test_only_operators_are_shown_the_way_to_dagster(visitors: dict[str, Visitor]) -> None:
+    for name, visitor in visitors.items():
+        assert ('href="/dagster/"' in visitor.get("/tidak-ada").text) == (name == "budi")
+
+
 def test_a_dataset_under_another_name_or_case_is_no_way_round(visitors: dict[str, Visitor]) -> None:
     for name in ("pembayaran_pkb", "samsat__pembayaran_pkb", "SAMSAT.pembayaran_pkb", "tirtanadi.pembayaran_pkb"):
         status = visitors["tono"].get(f"/muatan/{name}/{'0' * 64}").status_code

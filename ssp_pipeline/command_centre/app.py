@@ -20,10 +20,10 @@ from starlette.types import ASGIApp
 from ssp_pipeline.command_centre.accounts import Accounts, AccountsError
 from ssp_pipeline.command_centre.dagster_proxy import DagsterProxy
 from ssp_pipeline.command_centre.doors import Doors
-from ssp_pipeline.command_centre.gate import Gate, Method, note
+from ssp_pipeline.command_centre.gate import DAGSTER, Gate, Method, note
 from ssp_pipeline.command_centre.lockout import Lockout
 from ssp_pipeline.command_centre.login import LocalLogin, SessionMethod
-from ssp_pipeline.command_centre.pages.engine import render
+from ssp_pipeline.command_centre.pages.engine import NavItem, render
 from ssp_pipeline.command_centre.pages.routes import Dashboards
 from ssp_pipeline.command_centre.proxy_header import HeaderMethod, known_by_others
 from ssp_pipeline.command_centre.roles import User
@@ -50,7 +50,12 @@ def make_app(centre: Centre) -> ASGIApp:
         exception_handlers={Refused: _refused(centre), HTTPException: _fault, Exception: _broken},
         lifespan=_life(centre, dagster),
     )
-    inner.state.menu = pages.menu
+
+    def menu(user: User) -> tuple[NavItem, ...]:
+        shown = dagster is not None and centre.may(user, "dagster")
+        return pages.menu(user) + ((NavItem(DAGSTER + "/", "Dagster"),) if shown else ())
+
+    inner.state.menu = menu
     return Gate(inner, centre, method)
 
 

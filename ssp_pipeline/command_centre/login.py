@@ -107,7 +107,9 @@ class LocalLogin:
 
 
 async def welcome(centre: Centre, sessions: Sessions, request: Request, user: User, onward: str) -> Response:
-    """Begin a session under a new secret, whatever the browser brought, and go on."""
+    """Begin a session under a new secret, whatever the browser brought, and go on (to a page that they may see)."""
+    if onward == "/" and not centre.may(user, "ikhtisar"):
+        onward = "/kualitas"
     await note(centre, "masuk", request, user=user.name, roles=", ".join(sorted(user.roles)))
     sessions.end(request.state.secret)
     secret = sessions.begin(user)

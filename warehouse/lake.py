@@ -33,6 +33,9 @@ _LINEAGE_COMMENTS = {
     "_baris": "Nomor baris dalam muatan, mulai dari 0",
     "_asal": "Asal data: resmi, tiruan (instansi tiruan) atau ulangan (deret nyata yang diputar ulang)",
 }
+_PARQUET = {"parquet_compression": "zstd", "parquet_version": "2"}
+"""How files of tables are written. Version 2 keeps numbers and texts as differences, which is smaller and quicker."""
+
 _CONFLICT = re.compile(r"Transaction conflict|database is locked|could not serialize", re.IGNORECASE)
 # DuckDB reports a full disk and a damaged file by the same class of error; only the text tells them apart.
 _STORAGE = re.compile(
@@ -108,7 +111,8 @@ class Lake:
                 elif lacking[table]:
                     tx.add_columns(table, lacking[table])
 
-        self.con.execute(f"CALL {LAKE}.set_option('parquet_compression', 'zstd')")
+        for option, value in _PARQUET.items():
+            self.con.execute(f"CALL {LAKE}.set_option({literal(option)}, {literal(value)})")
         self.transaction(work, message="tabel dasar")
 
     def close(self) -> None:

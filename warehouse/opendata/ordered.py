@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from warehouse.duck import ident, literal
 from warehouse.opendata.contract import OpenColumn
 
-_PIECE = 1 << 19
+_PIECE = 1 << 18
 """Rows that are sorted at once, about."""
 _SAMPLE = 4_000
 _FEW = 1_000

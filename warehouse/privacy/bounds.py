@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
 _Numbers = npt.NDArray[np.float64]
 _MOST_UNKNOWN = 20_000
@@ -171,6 +169,10 @@ def _elastic(blocks: Sequence[_Block]) -> list[bool]:
 def _program(blocks: Sequence[_Block], objectives: Sequence[dict[int, float]], *, elastic: bool) -> _Numbers:
     """Solve all blocks in one linear program: first their unknown numbers, then what rounding a sum may miss, then, if
     elastic, by how much it falls short and is exceeded."""
+    # Imported here: most datasets have no cell to solve, and importing SciPy takes longer than publishing them.
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array
+
     starts = np.array(list(accumulate((b.system.unknown for b in blocks), initial=0)))
     firsts = np.array(list(accumulate((len(b.values) for b in blocks), initial=0)))
     unknown, sums = int(starts[-1]), int(firsts[-1])

@@ -156,6 +156,7 @@ def test_answers_of_dagster_carry_its_policy_and_ours(operator: Visitor) -> None
     assert any("frame-ancestors 'none'" in p for p in policies)
     assert headers["x-frame-options"] == "DENY"
     assert headers["cache-control"] == "no-store"
+    assert operator.get("/dagster/assets/a.js").headers["cache-control"] == "private, no-cache"
 
 
 def test_an_answer_is_handed_on_while_it_comes(operator: Visitor, dagster: StandIn) -> None:

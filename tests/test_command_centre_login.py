@@ -1,40 +1,22 @@
 """Logging in: accounts, sessions, forms that another site sends, failed tries, and what every answer carries."""
 
 import json
-import os
 import re
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ssp_pipeline.command_centre.accounts import Accounts, AccountsError
-from ssp_pipeline.command_centre.audit import Audit
-from ssp_pipeline.command_centre.lockout import Bucket, Lockout, network
+from ssp_pipeline.command_centre.accounts import Accounts
 from ssp_pipeline.command_centre.login import safe_path
-from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
-from ssp_pipeline.command_centre.sessions import Sessions
-from ssp_pipeline.command_centre.store import Store
-from ssp_pipeline.settings import ROOT
-from tests.support.command_centre import PASSWORD, Visitor, options, serving, trail, with_people
-
-HOME = "/kualitas/tidak-ada"
-"""An address behind the login that reads no data."""
-
-
-def is_in(visitor: Visitor) -> bool:
-    """Whether an address behind the login is reached (it does not exist, which only who is in can learn)."""
-    return visitor.get(HOME).status_code == 404
+from tests.support.command_centre import HOME, PASSWORD, Visitor, is_in, options, serving, trail, with_people
 
 
 @pytest.fixture(scope="module")
@@ -182,76 +164,6 @@ def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(tmp_path: Path) -
         assert visitor.get(HOME, headers=plain).status_code == 303, "a cookie without the prefix may be a neighbour's"
 
 
-class Clock:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-GUBERNUR = User("gubernur", frozenset({"pimpinan"}))
-
-
-def sessions_in(folder: Path, clock: Clock, stamps: dict[str, str]) -> Sessions:
-    store = Store(folder / "sesi.sqlite")
-    return Sessions(store, lambda user: stamps.get(user.name), idle=600, absolute=3600, clock=clock)
-
-
-def test_a_session_ends_after_a_time_without_a_request_and_at_last_in_any_case(tmp_path: Path) -> None:
-    clock = Clock()
-    sessions = sessions_in(tmp_path, clock, {"gubernur": "a"})
-    idle, busy = sessions.begin(GUBERNUR), sessions.begin(GUBERNUR)
-    for _ in range(6):
-        clock.now += 599
-        assert sessions.find(busy) == GUBERNUR
-    assert sessions.find(idle) is None
-    clock.now += 7
-    assert sessions.find(busy) is None, "the longest time is over"
-    clock.now -= 500
-    assert sessions.find(busy) is None, "what has ended stays so, whatever the clock says"
-
-
-def test_an_open_stream_is_no_sign_of_life(tmp_path: Path) -> None:
-    clock = Clock()
-    sessions = sessions_in(tmp_path, clock, {"gubernur": "a"})
-    secret = sessions.begin(GUBERNUR)
-    clock.now += 500
-    assert sessions.find(secret, active=False)
-    clock.now += 200
-    assert sessions.find(secret, active=False) is None
-
-
-def test_sessions_end_when_the_account_changes_and_none_begins_for_nobody(tmp_path: Path) -> None:
-    stamps = {"gubernur": "a"}
-    sessions = sessions_in(tmp_path, Clock(), stamps)
-    secret = sessions.begin(GUBERNUR)
-    stamps["gubernur"] = "b"
-    assert sessions.find(secret) is None
-    with pytest.raises(LookupError):
-        sessions.begin(User("entah", frozenset({"pimpinan"})))
-
-
-def test_one_person_has_a_bounded_number_of_sessions(tmp_path: Path) -> None:
-    clock = Clock()
-    sessions = sessions_in(tmp_path, clock, {"gubernur": "a", "dewi": "a"})
-    other = sessions.begin(User("dewi", frozenset({"analis"})))
-    made = []
-    for _ in range(25):
-        clock.now += 1
-        made.append(sessions.begin(GUBERNUR))
-    assert [sessions.find(s) is not None for s in made] == [False] * 5 + [True] * 20
-    assert sessions.find(other)
-
-
-def test_a_damaged_store_costs_a_login_and_nothing_more(tmp_path: Path) -> None:
-    (tmp_path / "sesi.sqlite").write_bytes(b"bukan basis data" * 100)
-    sessions = sessions_in(tmp_path, Clock(), {"gubernur": "a"})
-    assert sessions.find(sessions.begin(GUBERNUR)) == GUBERNUR
-
-
 @pytest.mark.parametrize("change", ["disable", "password", "gone", "role"])
 def test_who_is_logged_in_is_out_at_once_when_the_account_changes(visitor: Visitor, home: Path, change: str) -> None:
     name = f"sementara.{change}"
@@ -365,9 +277,6 @@ def test_the_login_page_leads_nowhere_else_either(visitor: Visitor) -> None:
     assert visitor.log_in("gubernur", onward="https://penyerang.example/").headers["location"] == "/"
 
 
-# --- failed tries
-
-
 def test_wrong_names_and_passwords_get_the_same_answer(visitor: Visitor) -> None:
     known = visitor.log_in("gubernur", "salah-salah-salah")
     unknown = visitor.log_in("entah-siapa", "salah-salah-salah")
@@ -378,200 +287,3 @@ def test_wrong_names_and_passwords_get_the_same_answer(visitor: Visitor) -> None
 
     assert without(known.text, "gubernur") == without(unknown.text, "entah-siapa")
     assert "ssp_sesi" not in visitor.cookies
-
-
-def test_a_name_that_is_none_takes_as_long_as_one_that_is(tmp_path: Path) -> None:
-    accounts = Accounts(with_people(tmp_path, "gubernur").accounts_file)
-    accounts.check("entah", "x")
-
-    def quickest(name: str) -> float:
-        found = []
-        for _ in range(4):
-            begun = time.process_time()
-            assert accounts.check(name, "sandi-yang-salah") is None
-            found.append(time.process_time() - begun)
-        return min(found)
-
-    known, unknown = quickest("gubernur"), quickest("entah")
-    assert unknown > known / 2 > 0.005
-
-
-def test_after_some_failed_tries_even_the_right_password_is_not_looked_at_and_a_restart_changes_nothing(
-    tmp_path: Path,
-) -> None:
-    made = with_people(tmp_path, "gubernur", "dewi")
-    with serving(Centre(made)) as address, Visitor(address) as visitor:
-        codes = [visitor.log_in("gubernur", "salah-salah-salah").status_code for _ in range(6)]
-        assert codes == [401] * 5 + [429]
-    with serving(Centre(made)) as address, Visitor(address) as visitor:
-        locked = visitor.log_in("GUBERNUR ")
-        assert locked.status_code == 429
-        assert 0 < int(locked.headers["retry-after"]) <= 180
-        assert "Coba lagi dalam 3 menit" in locked.text
-        assert visitor.log_in("dewi").status_code == 303, "another account is not locked"
-    events = [(line["peristiwa"], line["pengguna"]) for line in trail(tmp_path)]
-    assert events == [("gagal_masuk", "gubernur")] * 4 + [("terkunci", "gubernur"), ("masuk", "dewi")]
-
-
-def test_one_client_cannot_try_one_password_on_many_accounts(tmp_path: Path) -> None:
-    clock = Clock()
-    lockout = Lockout(Store(tmp_path / "sesi.sqlite"), clock=clock)
-    tried = sum(lockout.take(f"akun{n}", "203.0.113.7") == 0 for n in range(100))
-    assert tried == 20
-    assert lockout.take("akun1", "203.0.113.8") == 0, "another client is not locked"
-    clock.now += 60
-    assert [lockout.take(f"lain{n}", "203.0.113.7") == 0 for n in range(2)] == [True, False]
-
-
-def test_time_heals_and_a_good_try_heals_the_account(tmp_path: Path) -> None:
-    clock = Clock()
-    lockout = Lockout(Store(tmp_path / "sesi.sqlite"), clock=clock)
-    assert [lockout.take("gubernur", "::1") == 0 for _ in range(6)] == [True] * 5 + [False]
-    clock.now += 180
-    assert lockout.take("gubernur", "::1") == 0
-    assert lockout.take("gubernur", "::1") > 0
-    clock.now += 180
-    assert lockout.take("gubernur", "::1") == 0
-    lockout.succeeded("gubernur", "::1")
-    assert [lockout.take("gubernur", "::1") == 0 for _ in range(6)] == [True] * 5 + [False]
-
-
-def test_one_ipv6_connection_is_one_client_whatever_address_it_takes() -> None:
-    assert network("2001:db8:1:2:3::1") == network("2001:db8:1:2:ffff::9") != network("2001:db8:1:3::1")
-    assert network("::ffff:203.0.113.7") == network("203.0.113.7")
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0, 400), min_size=1, max_size=40), st.integers(1, 6), st.floats(1, 300))
-def test_within_any_time_no_more_tries_are_let_through_than_the_bucket_says(
-    tmp_path_factory: pytest.TempPathFactory, pauses: list[float], limit: int, heal: float
-) -> None:
-    clock = Clock()
-    bucket = Bucket(limit, heal)
-    lockout = Lockout(
-        Store(tmp_path_factory.mktemp("kunci") / "sesi.sqlite"), account=bucket, client=Bucket(10**6, 1), clock=clock
-    )
-    let = []
-    for pause in pauses:
-        clock.now += pause
-        wait = lockout.take("gubernur", "::1")
-        if wait == 0:
-            let.append(clock.now)
-        else:
-            clock.now += wait + 1e-3
-            assert lockout.take("gubernur", "::1") == 0, "who waits as long as told is let through"
-            let.append(clock.now)
-    for i, first in enumerate(let):
-        for j in range(i, len(let)):
-            assert j - i + 1 <= limit + (let[j] - first) / heal + 1e-6
-
-
-def test_strangers_cannot_fill_the_disk_with_lines_or_the_store_with_names(tmp_path: Path) -> None:
-    audit = Audit(tmp_path / "jejak_audit")
-    for _ in range(200):
-        audit.write("ditolak", what="/masuk")
-    audit.write("masuk", user="gubernur")
-    events = [line["peristiwa"] for line in trail(tmp_path)]
-    assert len(events) == 61
-    assert events[-1] == "masuk"
-
-
-# --- accounts
-
-
-def ssp(home: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    own = {k: v for k, v in os.environ.items() if not k.startswith("SSP_")}
-    return subprocess.run(
-        [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", *arguments], input=given, text=True,
-        env=own | {"SSP_HOME": str(home)}, cwd=ROOT, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
-def test_accounts_are_made_listed_disabled_and_given_another_password_from_the_command_line(tmp_path: Path) -> None:
-    assert "belum ada akun" in ssp(tmp_path, "user", "list").stdout
-    assert not (tmp_path / "masuk").exists(), "no account is there by itself"
-    done = ssp(tmp_path, "user", "add", "sari", "--role", "instansi", "--agency", "samsat", given=PASSWORD + "\n")
-    assert done.returncode == 0, done.stderr
-    assert ssp(tmp_path, "user", "disable", "sari").returncode == 0
-    assert json.loads(ssp(tmp_path, "user", "list", "--json").stdout)[0] | {"dibuat": ""} == {
-        "nama": "sari", "tampil": "", "peran": "instansi", "instansi": "samsat", "aktif": "tidak", "dibuat": "",
-    }  # fmt: skip
-    accounts = Accounts(tmp_path / "masuk" / "akun.json")
-    assert accounts.check("sari", PASSWORD) is None
-    assert ssp(tmp_path, "user", "enable", "sari").returncode == 0
-    assert ssp(tmp_path, "user", "password", "sari", given="kata-sandi-lainnya\n").returncode == 0
-    assert accounts.check("sari", PASSWORD) is None
-    assert accounts.check("sari", "kata-sandi-lainnya")
-    assert [line["objek"] for line in trail(tmp_path)] == [
-        "dibuat",
-        "dinonaktifkan",
-        "diaktifkan",
-        "kata sandi diganti",
-    ]
-    for path in (tmp_path / "masuk").iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    wrong = ssp(tmp_path, "user", "add", "x", "--role", "instansi", "--agency", "tidak_ada", given=PASSWORD)
-    assert wrong.returncode == 2
-    assert "unknown agency" in wrong.stderr
-    assert ssp(tmp_path, "user", "disable", "entah").returncode == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "password", "roles", "agencies"),
-    [
-        ("Gubernur", PASSWORD, ["pimpinan"], []),
-        ("../x", PASSWORD, ["pimpinan"], []),
-        ("gubernur", "pendek", ["pimpinan"], []),
-        ("gubernur", "x" * 300, ["pimpinan"], []),
-        ("gubernur", "saya-gubernur-1", ["pimpinan"], []),
-        ("gubernur", PASSWORD, [], []),
-        ("gubernur", PASSWORD, ["raja"], []),
-        ("gubernur", PASSWORD, ["instansi"], []),
-        ("gubernur", PASSWORD, ["pimpinan"], ["samsat"]),
-    ],
-)
-def test_accounts_that_make_no_sense_are_not_made(
-    tmp_path: Path, name: str, password: str, roles: list[Any], agencies: list[str]
-) -> None:
-    accounts = Accounts(tmp_path / "akun.json")
-    with pytest.raises(AccountsError):
-        accounts.add(name, password, roles, agencies)
-    assert not (tmp_path / "akun.json").exists()
-
-
-def test_an_account_is_not_made_twice(tmp_path: Path) -> None:
-    accounts = Accounts(tmp_path / "akun.json")
-    accounts.add("gubernur", PASSWORD, ["pimpinan"])
-    with pytest.raises(AccountsError, match="already"):
-        accounts.add("gubernur", PASSWORD, ["operator"])
-
-
-def test_a_file_of_accounts_that_others_may_read_or_that_is_none_lets_nobody_in(tmp_path: Path) -> None:
-    made = with_people(tmp_path, "gubernur")
-    with serving(Centre(made)) as address, Visitor(address) as visitor:
-        visitor.log_in("gubernur")
-        made.accounts_file.chmod(0o644)
-        assert not is_in(visitor)
-        assert visitor.log_in("gubernur").status_code == 401
-        made.accounts_file.chmod(0o600)
-        made.accounts_file.write_text("{")
-        assert not is_in(visitor)
-    with pytest.raises(AccountsError, match="cannot be read"), serving(Centre(made)):
-        pass
-    started = ssp(tmp_path, "dashboard", "--port", "0")
-    assert started.returncode == 2
-    assert "akun.json cannot be read" in started.stderr
-
-
-def test_settings_that_lack_something_for_the_way_in_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "ssp.toml").write_text('[pusat]\ncara = "oidc"\nalamat = "https://pusat.example"\n')
-    own = os.environ | {"SSP_HOME": str(tmp_path), "SSP_CONFIG": str(tmp_path / "ssp.toml")}
-    command = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", "dashboard", "--port", "0"]
-    done = subprocess.run(command, env=own, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert "pusat.oidc.penerbit is needed" in done.stderr
-
-
-def test_with_no_account_nobody_gets_in(tmp_path: Path) -> None:
-    with serving(Centre(options(tmp_path))) as address, Visitor(address) as visitor:
-        assert visitor.log_in("admin", "admin").status_code == 401

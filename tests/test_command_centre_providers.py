@@ -15,10 +15,9 @@ from joserfc.jwk import RSAKey
 from ssp_pipeline.command_centre.oidc import LoginFailed
 from ssp_pipeline.command_centre.oidc import Provider as OidcProvider
 from ssp_pipeline.command_centre.service import Centre, OidcOptions, ProxyOptions
-from tests.support.command_centre import Visitor, options, serving, trail
+from tests.support.command_centre import HOME, Visitor, options, serving, trail
 from tests.support.oidc_provider import CLIENT, SECRET, Provider, provider, shared_key
 
-HOME = "/kualitas/tidak-ada"
 ROLES: dict[str, Any] = {"sekretariat": "pimpinan", "walidata": "operator", "opd": "instansi"}
 
 

@@ -28,6 +28,8 @@ from ssp_pipeline.web.files import CONTENT_SECURITY_POLICY
 OPEN = ("/masuk", "/keluar", "/sehat")
 DAGSTER = "/dagster"
 _SESSION, _VISIT = "ssp_sesi", "ssp_tamu"
+_PROGRAM = (".js", ".css", ".woff2", ".svg", ".png", ".ico")
+"""Files of Dagster's program, some megabytes: kept by the browser, but asked after each time."""
 _FORM_LIMIT = 64 * 1024
 
 _HEADERS = {
@@ -245,7 +247,9 @@ def _with_headers(send: Send, path: str, *, secure: bool) -> Send:
                 headers.append("Content-Security-Policy", "frame-ancestors 'none'; form-action 'self'")
             else:
                 headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-            if not path.startswith("/aset/"):
+            if path.startswith(DAGSTER + "/") and path.endswith(_PROGRAM):
+                headers["Cache-Control"] = "private, no-cache"
+            elif not path.startswith("/aset/"):
                 headers["Cache-Control"] = "no-store"
         await send(message)
 

@@ -76,6 +76,20 @@ def serving(centre: Centre, port: int = 0) -> Iterator[str]:
             thread.join(15)
 
 
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+HOME = "/kualitas/tidak-ada"
+"""An address behind the login that reads no data."""
+
+
 class Visitor(httpx.Client):
     """Somebody with a browser. Redirects are followed only if asked."""
 
@@ -98,3 +112,8 @@ class Visitor(httpx.Client):
         return self.send_form(
             "/masuk", {"csrf": self.token(), "nama": name, "sandi": password, "lanjut": onward}
         )  # fmt: skip
+
+
+def is_in(visitor: Visitor) -> bool:
+    """Whether an address behind the login is reached (it does not exist, which only who is in can learn)."""
+    return visitor.get(HOME).status_code == 404

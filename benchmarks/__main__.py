@@ -1,16 +1,16 @@
-"""`python -m benchmarks [load|growth|release|api|all]`: figures as JSON; docs/benchmarks.md has the method."""
+"""`python -m benchmarks [load|growth|release|api|report|all]`: figures as JSON; docs/benchmarks.md has the method."""
 
 import argparse
 import json
 from pathlib import Path
 
-from benchmarks import api, growth, load, release
+from benchmarks import api, growth, load, release, report
 
 
 def main() -> None:
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", choices=["load", "growth", "release", "api", "all"], default="all", nargs="?")
+    parser.add_argument("what", choices=["load", "growth", "release", "api", "report", "all"], default="all", nargs="?")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dlt", metavar="PYTHON", help="Python of the environment with benchmarks/requirements.txt")
@@ -26,6 +26,8 @@ def main() -> None:
     if given.what in ("api", "all"):
         beside = Path(given.dlt).parent if given.dlt else None
         figures["api"] = api.main(500_000, given.seconds, beside)
+    if given.what in ("report", "all"):
+        figures["report"] = report.main()
     print(json.dumps(figures, indent=2))
 
 

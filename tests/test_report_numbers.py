@@ -18,7 +18,7 @@ from tests.support.workspace import TODAY, Small
 from warehouse.lake import Lake
 
 LAST, BEFORE, FIRST = date(2026, 11, 19), date(2026, 11, 18), date(2026, 11, 17)
-PARTS = {
+PARTS: dict[str, tuple[str, ...]] = {
     "PKB": ("pkb_pokok", "pkb_denda"),
     "BBNKB": ("bbnkb_pokok", "bbnkb_denda"),
     "OPSEN_PKB": ("opsen_pkb_pokok", "opsen_pkb_denda"),
@@ -48,13 +48,13 @@ class Recount:
 
     def expected(self, table: str, column: str, key: Key, name: str) -> Decimal | int:
         """The value of a figure; an unknown kind of figure is a fault of the test."""
-        found: Callable[[str, Key, str], Decimal | int] = getattr(self, f"of_{table}")
-        return found(column, key, name)
+        count: Callable[[str, Key, str], Decimal | int] = getattr(self, f"of_{table}")
+        return count(column, key, name)
 
     # --- data ---
     def of_dataset(self, column: str, key: Key, name: str) -> Decimal | int:
         own = [r for r in self.rows("ops.hasil") if r["dataset"] == key["dataset"] and r["status"] == "diterima"]
-        kept = sum(r["diterima"] for r in own)
+        kept: int = sum(r["diterima"] for r in own)
         aside = sum(1 for r in self.rows("quarantine.baris") if r["dataset"] == key["dataset"])
         if column == "terbaru":
             return (TODAY - date.fromisoformat(max(r["partisi"] for r in own))).days
@@ -79,8 +79,8 @@ class Recount:
             return sum(1 for r in own if r["status_peta"] == key["status_sumber"])
         assert key["sumber"] == "pihps"
         if "kode_sumber" in key:
-            own = self.province[key["kode_sumber"]]
-            return own[LAST] if column == "harga" else change(own[LAST], own[BEFORE])
+            prices = self.province[key["kode_sumber"]]
+            return prices[LAST] if column == "harga" else change(prices[LAST], prices[BEFORE])
         moves = [p[LAST] - p[BEFORE] for p in self.province.values() if LAST in p and BEFORE in p]
         if name.endswith("naik"):
             return sum(m > 0 for m in moves)
@@ -133,7 +133,8 @@ class Recount:
             r["harga"] for r in self.rows("source.sp2kp__harga_pangan_kabkota")
             if r["tanggal"] == LAST and str(r["kode_varian"]) == key["kode_sumber"] and r["harga"] is not None
         ]  # fmt: skip
-        low, high = min(prices), max(prices)
+        low: Decimal = min(prices)
+        high: Decimal = max(prices)
         return {"termurah": low, "termahal": high, "kesenjangan": change(high, low)}[column]
 
     # --- revenue ---
@@ -159,7 +160,7 @@ class Recount:
             chosen = {"nilai_hari": (LAST,), "nilai_hari_sebelum": (BEFORE,)}.get(column, days)
             return self.total(kind, chosen)
         targets = {r["kode_pajak"]: r["target"] for r in self.rows("source.samsat__target_tahunan")}
-        prorata = sum(targets[k] for k in (("PKB", "BBNKB") if kind == "PAD" else (kind,))) * 3 / Decimal(365)
+        prorata: Decimal = sum(targets[k] for k in (("PKB", "BBNKB") if kind == "PAD" else (kind,))) * 3 / Decimal(365)
         return prorata if column == "target_prorata" else 100 * self.total(kind, days) / prorata
 
     def of_upt(self, column: str, key: Key, name: str) -> Decimal | int:

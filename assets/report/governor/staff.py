@@ -43,8 +43,11 @@ def goes_out(day: date) -> datetime:
 
 
 def say(folder: Path, day: date, word: Word) -> None:
-    """Keep what somebody said about the report in `folder`. Raises TooLate, ValueError without a name or words."""
-    if word.waktu >= goes_out(day):
+    """Keep what somebody said about the report in `folder`.
+
+    Raises TooLate (not for a release), and ValueError without a name or words.
+    """
+    if word.tindakan != "lepas" and word.waktu >= goes_out(day):
         raise TooLate(f"the report of {day} went out at {UNTIL:%H.%M} WIB: nothing can be noted or held any more")
     if not word.oleh.strip() or (word.tindakan != "lepas" and not word.teks.strip()):
         raise ValueError("a note or a hold needs a name and words")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import duckdb
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -117,11 +118,14 @@ class Dashboards:
         return lambda dataset: self._centre.may(user, "baris", dataset.partition(".")[0])
 
     async def _read(self, work: Callable[[Version], T]) -> T:
-        """Read of the snapshot in a thread. Raises HTTPException 503 while there is none."""
+        """Read of the snapshot in a thread. Raises HTTPException 503 while it cannot be read."""
         try:
             return await asyncio.to_thread(self._snapshots.read, work)
         except NothingYet:
             raise HTTPException(503, headers={"Retry-After": "60"}) from None
+        except duckdb.Error as error:
+            log.error("the snapshot cannot be read: %s", error)
+            raise HTTPException(503, headers={"Retry-After": "60"}) from error
 
     def _render(self, request: Request, template: str, version: Version, **facts: Any) -> HTMLResponse:
         age = datetime.now(UTC) - version.made

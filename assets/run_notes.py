@@ -20,7 +20,8 @@ from warehouse.steps import Step
 
 STEPS = "ops.langkah"
 WHOLE_RUN = "jalan:"
-"""Begins the name of a job whose run failed without a failed step: it was killed, or could not start."""
+"""Begins the name of a job whose run failed without a failed step: it was killed, or could not start. Runs of `ssp run`
+are no jobs: whoever starts them sees how they end."""
 
 _SOURCE = "source__"
 _BACK = timedelta(days=7)
@@ -72,7 +73,7 @@ def _failed_steps(instance: dg.DagsterInstance, record: dg.RunRecord) -> Iterato
             cause = (error.cause or error) if error else None
             kind = cause.cls_name if cause and cause.cls_name else "galat"
             yield Step(event.step_key, "gagal", kind, run.run_id, datetime.fromtimestamp(log.timestamp, UTC))
-    if not named:
+    if not named and KIND in run.tags:
         yield Step(f"{WHOLE_RUN}{run.job_name}", "gagal", "terputus atau tidak dapat mulai", run.run_id, _ended(record))
 
 

@@ -1,10 +1,13 @@
 """Delivery to a real mail server: nobody gets none, nobody gets two, and each failure is told apart by recipient."""
 
+import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,6 +167,35 @@ def test_a_lake_that_is_busy_does_not_stop_sending_and_nothing_is_sent_twice(
     assert office.deliver().settled
     assert office.events(ONE) == ["antre", "terkirim"]
     assert len(server.mails) == 3
+
+
+def test_a_lake_that_was_lost_and_made_anew_sends_nothing_again(office: Office, server: MailServer) -> None:
+    office.queue()
+    office.deliver()
+    office.lake.close()
+    shutil.rmtree(office.home / "lake")
+    rebuilt = Office(office.home, office.postal.server)
+    with closing(rebuilt.lake):
+        assert rebuilt.queue(message(), message("harian/2026-11-21/v1", (ONE,))) == 1
+        assert rebuilt.deliver().counts == {"terkirim": 1}
+    assert len(server.mails) == 4
+
+
+def test_a_disk_that_fills_up_after_the_yes_makes_no_second_copy(
+    office: Office, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.queue(message(recipients=(ONE,)))
+    whole = outbox.append_durably
+
+    def full(path: Path, data: bytes, **more: Any) -> None:
+        if (office.folder / "cadangan").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, data, **more)
+
+    monkeypatch.setattr(outbox, "append_durably", full)
+    assert office.deliver().counts == {"terkirim": 1}
+    assert office.deliver().counts == {}
+    assert len(server.mails) == 1
 
 
 def test_bytes_that_were_changed_are_not_sent(office: Office, server: MailServer) -> None:

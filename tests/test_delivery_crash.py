@@ -24,7 +24,7 @@ WINDOW = ("deliver.accepted", "outbox.sent")
 QUEUEING = ("durable.temp_written", "outbox.body_written", "lake.before_commit", "lake.after_commit", "outbox.queued")
 SENDING = (
     "deliver.recipient_taken", *WINDOW, "durable.appended", "outbox.journalled", "lake.before_commit",
-    "lake.after_commit", "outbox.settled", "outbox.journal_cleared",
+    "lake.after_commit", "outbox.settled", "outbox.remembered", "outbox.journal_cleared",
 )  # fmt: skip
 EVERYONE = sorted([ONE, TWO, THREE])
 

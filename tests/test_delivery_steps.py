@@ -86,13 +86,11 @@ def test_pulls_are_told_by_their_outcomes_and_not_here(runs: Runs) -> None:
     assert runs.note() == 0
 
 
-def test_a_run_that_was_killed_or_never_started_is_noted_as_a_whole(runs: Runs) -> None:
-    run = runs.instance.create_run_for_job(
-        dg.define_asset_job("bangun").resolve(
-            asset_graph=dg.Definitions([runs.asset(["core", "satu"])]).resolve_asset_graph()
-        )
-    )
-    runs.instance.report_run_failed(run, "terbunuh")
+def test_a_job_that_was_killed_or_never_started_is_noted_as_a_whole(runs: Runs) -> None:
+    graph = dg.Definitions([runs.asset(["core", "satu"])]).resolve_asset_graph()
+    for name, tags in {"bangun": {KIND: "model"}, "oleh_orang": {}}.items():
+        run = runs.instance.create_run_for_job(dg.define_asset_job(name).resolve(asset_graph=graph), tags=tags)
+        runs.instance.report_run_failed(run, "terbunuh")
     assert runs.note() == 1
     assert runs.failing() == {"jalan:bangun"}
 

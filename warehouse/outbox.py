@@ -7,7 +7,8 @@ One row is one event of one message and recipient; the newest tells the state:
 A message's bytes lie in `<folder>/isi/<sha256>` before its rows are committed. What a try came to is one fsynced line
 of `<folder>/jurnal.jsonl` at once, because a line takes a millisecond and a commit of the lake may wait for another
 writer; `settle` moves lines into the lake. The journal counts as much as the table: a message whose line is there is
-never sent again.
+never sent again. Moved lines stay in `riwayat.jsonl`: a lake that was rebuilt from the archive learns from it what was
+sent before.
 
 Belongs here: this state and its record. Does not belong here: what a message says, when a failure is tried again and
 how anything is sent (`assets/delivery/`).
@@ -46,7 +47,7 @@ LOST: frozenset[str] = frozenset({"ditolak", "gagal"})
 """States in which somebody did not get a message and will not without an operator."""
 
 _TABLE = "ops.kotak_keluar"
-_JOURNAL = "jurnal.jsonl"
+_JOURNAL, _HISTORY = "jurnal.jsonl", "riwayat.jsonl"
 _RESERVE = "cadangan"
 _RESERVED = 1 << 16
 _NEWEST = f"""
@@ -130,6 +131,7 @@ def queue(
     wanted = {m.kunci: m for m in messages if m.recipients}
     digests = {key: _keep(folder, message.body) for key, message in wanted.items()}
     with lake.writer_lock():
+        _recall(lake, folder)
         known: dict[str, dict[str, Entry]] = {}
         for entry in _newest(lake, folder):
             known.setdefault(entry.kunci, {})[entry.penerima] = entry
@@ -256,16 +258,25 @@ def _make_reserve(folder: Path) -> None:
 
 
 def _write_down(folder: Path, line: bytes) -> None:
-    def append() -> None:
-        append_durably(folder / _JOURNAL, line, intact=lambda data: data.rfind(b"\n") + 1)
-
     try:
-        append()
+        _append(folder / _JOURNAL, line)
     except OSError as error:
         if not is_disk_full(error):
             raise
         (folder / _RESERVE).unlink(missing_ok=True)
-        append()
+        _append(folder / _JOURNAL, line)
+
+
+def _append(path: Path, lines: bytes) -> None:
+    append_durably(path, lines, intact=lambda data: data.rfind(b"\n") + 1)
+
+
+def _recall(lake: Lake, folder: Path) -> None:
+    """Give a lake that knows of no message what was written down of earlier ones."""
+    lines = _whole_lines(folder / _HISTORY)
+    if lines and lake.query(f"SELECT 1 FROM {LAKE}.{_TABLE} LIMIT 1").is_empty():
+        events = {(e.kunci, e.penerima, e.urutan): e for e in _entries(lines)}
+        _commit(lake, list(events.values()), "riwayat pengiriman")
 
 
 def settle(lake: Lake, folder: Path) -> int:
@@ -273,7 +284,7 @@ def settle(lake: Lake, folder: Path) -> int:
 
     Lines that are in the lake already, after a kill between commit and clearing, make no second row.
     """
-    taken = _whole_lines(folder)
+    taken = _whole_lines(folder / _JOURNAL)
     if not taken:
         return 0
     with lake.writer_lock():
@@ -281,10 +292,12 @@ def settle(lake: Lake, folder: Path) -> int:
         fresh = [e for e in _entries(taken) if e.urutan > known.get((e.kunci, e.penerima), 0)]
         _commit(lake, fresh, "hasil pengiriman")
     crashpoint("outbox.settled")
+    _append(folder / _HISTORY, taken)
+    crashpoint("outbox.remembered")
     # Cleared in place, under the lock that writers of lines take, and only if no line came since: those wait for the
     # next time, together with these.
     with locked(folder / _JOURNAL) as descriptor:
-        if _whole_lines(folder) == taken:
+        if _whole_lines(folder / _JOURNAL) == taken:
             os.ftruncate(descriptor, 0)
             os.fsync(descriptor)
     crashpoint("outbox.journal_cleared")
@@ -322,7 +335,7 @@ def _commit(
 def _newest(lake: Lake, folder: Path, one: Entry | None = None) -> list[Entry]:
     """The newest event of each message and recipient, or of those of one entry; journal and lake together."""
     # The journal first: a line that another process moves meanwhile is then in both, never in neither.
-    lines = _entries(_whole_lines(folder))
+    lines = _entries(_whole_lines(folder / _JOURNAL))
     found = {(e.kunci, e.penerima): e for e in _in_lake(lake, one)}
     for entry in lines:
         key = (entry.kunci, entry.penerima)
@@ -339,9 +352,8 @@ def _in_lake(lake: Lake, one: Entry | None = None) -> list[Entry]:
     return [Entry(**row) for row in rows.iter_rows(named=True)]
 
 
-def _whole_lines(folder: Path) -> bytes:
-    """The journal without the torn line of a writer that was killed."""
-    path = folder / _JOURNAL
+def _whole_lines(path: Path) -> bytes:
+    """A file of lines without the torn one of a writer that was killed."""
     data = path.read_bytes() if path.exists() else b""
     return data[: data.rfind(b"\n") + 1]
 

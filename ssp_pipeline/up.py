@@ -19,9 +19,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ssp_pipeline import app
+from ssp_pipeline.dagster_web import DEFINITIONS
 from ssp_pipeline.instance import open_instance, prepare_home
 from ssp_pipeline.settings import ROOT, Settings, SettingsError, today_wib
 
@@ -41,16 +43,7 @@ _HARMLESS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSP_CONFIG")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-@dataclass(frozen=True)
-class Ports:
-    """On 127.0.0.1: Dagster's web server (behind the command centre's login), the command centre, the portal."""
-
-    dagster: int
-    centre: int
-    portal: int
-
-
-def keep_up(settings: Settings, ports: Ports, say: Callable[[str], None]) -> int:
+def keep_up(settings: Settings, centre_port: int, portal_port: int, say: Callable[[str], None]) -> int:
     """Run until a signal comes (gives 0) or the web server or the daemon ends by itself (gives 1).
 
     Raises SettingsError when another `ssp up` works on the same Dagster home.
@@ -70,11 +63,14 @@ def keep_up(settings: Settings, ports: Ports, say: Callable[[str], None]) -> int
             stand_ins = stack.enter_context(_StandIns(settings))
             environment["SSP_SANDBOX_URL"] = stand_ins.url
             say(f"instansi tiruan: {stand_ins.url}")
-        parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(ports.dagster)]
-        served = [stack.enter_context(_Served(*facts, say)) for facts in _servers(settings, ports, environment)]
+        # A short path, in a folder that only we can enter: paths of sockets are limited to some hundred bytes.
+        socket = Path(stack.enter_context(TemporaryDirectory(prefix="ssp-"))) / "dagster"
+        parts = [stack.enter_context(_part(name, command, environment)) for name, command in _commands(socket)]
+        servers = _servers(settings, environment, socket, centre_port, portal_port)
+        served = [stack.enter_context(_Served(*facts, say)) for facts in servers]
         say(
-            f"pusat komando: http://127.0.0.1:{ports.centre}, di dalamnya Dagster: /dagster/; "
-            f"portal: http://127.0.0.1:{ports.portal} (Ctrl-C mengakhiri)"
+            f"pusat komando: http://127.0.0.1:{centre_port}, di dalamnya Dagster: /dagster/; "
+            f"portal: http://127.0.0.1:{portal_port} (Ctrl-C mengakhiri)"
         )
         while not stop.wait(_LOOK_EVERY):
             ended = next((p for p in parts if not p.alive), None)
@@ -89,25 +85,10 @@ def keep_up(settings: Settings, ports: Ports, say: Callable[[str], None]) -> int
         return 0
 
 
-def _commands(port: int) -> list[tuple[str, list[str]]]:
-    what = ["-m", "ssp_pipeline.definitions"]
+def _commands(socket: Path) -> list[tuple[str, list[str]]]:
     return [
-        (
-            "server web",
-            [
-                sys.executable,
-                "-m",
-                "dagster_webserver",
-                "-h",
-                "127.0.0.1",
-                "-p",
-                str(port),
-                "-l",
-                DAGSTER_PATH,
-                *what,
-            ],
-        ),
-        ("daemon", [sys.executable, "-m", "dagster._daemon", "run", *what]),
+        ("server web", [sys.executable, "-m", "ssp_pipeline.dagster_web", str(socket), DAGSTER_PATH]),
+        ("daemon", [sys.executable, "-m", "dagster._daemon", "run", "-m", DEFINITIONS]),
     ]
 
 
@@ -186,7 +167,7 @@ def _part(name: str, command: Sequence[str], environment: Mapping[str, str]) -> 
 
 
 def _servers(
-    settings: Settings, ports: Ports, environment: Mapping[str, str]
+    settings: Settings, environment: Mapping[str, str], dagster: Path, centre_port: int, portal_port: int
 ) -> list[tuple[str, list[str], Mapping[str, str]]]:
     """What serves people: name, command and environment.
 
@@ -194,10 +175,10 @@ def _servers(
     """
     run = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()"]
     harmless = {k: v for k, v in settings.environment.items() if k in _HARMLESS}
-    dagster = f"http://127.0.0.1:{ports.dagster}"
+    centre = [*run, "dashboard", "--port", str(centre_port), "--dagster-url", f"unix:{dagster}"]
     return [
-        ("pusat komando", [*run, "dashboard", "--port", str(ports.centre), "--dagster-url", dagster], environment),
-        ("portal", [*run, "portal", "--port", str(ports.portal)], harmless | {"SSP_HOME": str(settings.home)}),
+        ("pusat komando", centre, environment),
+        ("portal", [*run, "portal", "--port", str(portal_port)], harmless | {"SSP_HOME": str(settings.home)}),
     ]
 
 

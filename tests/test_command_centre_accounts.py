@@ -1,4 +1,4 @@
-"""Local accounts: made on the command line, kept in a file that nobody else may read, refused when they make no sense."""
+"""Local accounts: made on the command line, kept in a file that only its owner may read, refused when unsound."""
 
 import json
 import os

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,6 +290,21 @@ def test_a_websocket_ends_with_its_session(address: str, home: Path) -> None:
             accounts.set_active("sementara", False)
             with pytest.raises(ConnectionClosed):
                 socket.recv(10)
+
+
+def test_dagster_may_be_on_a_socket_that_nobody_else_can_open(tmp_path: Path, dagster: StandIn) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="ssp-"))
+    with (
+        running(dagster.app, uds=folder / "dagster"),
+        serving(Centre(with_people(tmp_path, "budi", dagster_url=f"unix:{folder}/dagster"))) as address,
+        Visitor(address) as visitor,
+    ):
+        visitor.log_in("budi")
+        assert visitor.get("/dagster/x").json()["n"] == len(dagster.heard)
+        with listening(visitor) as socket:
+            socket.send("halo")
+            assert socket.recv(10) == "gema halo"
+    shutil.rmtree(folder)
 
 
 def test_while_dagster_does_not_answer_its_pages_say_so(tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8500, show_default=True, help="Port to listen on.")
-@click.option("--dagster-url", default="", metavar="URL", help="Dagster's web server, shown to operators at /dagster/.")
+@click.option(
+    "--dagster-url",
+    default="",
+    metavar="URL",
+    help="Dagster's web server, shown to operators at /dagster/: http://… or unix:<path of its socket>.",
+)
 def dashboard(host: str, port: int, dagster_url: str) -> int:
     """Serve the command centre: the dashboards behind a login. Accounts are made by `ssp user add`.
 

@@ -45,10 +45,9 @@ def sandbox(port: int, seed: int | None, today: Any, replay: str | None, faults:
 
 
 @click.command()
-@click.option("--port", default=3000, show_default=True, help="Port of Dagster's web server on 127.0.0.1.")
-@click.option("--centre-port", default=8500, show_default=True, help="Port of the command centre on 127.0.0.1.")
+@click.option("--port", default=8500, show_default=True, help="Port of the command centre on 127.0.0.1.")
 @click.option("--portal-port", default=8600, show_default=True, help="Port of the open-data portal on 127.0.0.1.")
-def up(port: int, centre_port: int, portal_port: int) -> int:
+def up(port: int, portal_port: int) -> int:
     """Run Dagster with schedules on, the command centre before it, the portal and the stand-ins.
 
     Ctrl-C or SIGTERM ends it. Dagster's pages are at /dagster/ of the command centre, for operators.
@@ -56,9 +55,9 @@ def up(port: int, centre_port: int, portal_port: int) -> int:
     Exit code 1 when the server or the daemon ended by itself; a service manager starts all of it again.
     """
     from ssp_pipeline.settings import load_settings
-    from ssp_pipeline.up import Ports, keep_up
+    from ssp_pipeline.up import keep_up
 
-    return keep_up(load_settings(), Ports(port, centre_port, portal_port), click.echo)
+    return keep_up(load_settings(), port, portal_port, click.echo)
 
 
 @click.command()

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import httpx
 import orjson
@@ -19,7 +20,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
@@ -49,18 +50,21 @@ class DagsterProxy:
 
     def __init__(self, centre: Centre):
         self._centre = centre
-        self._base = centre.options.dagster_url.rstrip("/")
+        given = centre.options.dagster_url.rstrip("/")
+        self._socket = given.removeprefix("unix:") if given.startswith("unix:") else None
+        self._base = "http://localhost" if self._socket else given
         # No proxy, no netrc: Dagster is on this machine. Reading may last: a subscription is a stream.
         self._client = httpx.AsyncClient(
-            base_url=self._base, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(10, read=300)
-        )
+            base_url=self._base, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(10, read=300),
+            transport=httpx.AsyncHTTPTransport(uds=self._socket, trust_env=False),
+        )  # fmt: skip
 
     def routes(self) -> list[BaseRoute]:
         everything = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
         return [
             Route(DAGSTER, self.to_folder),
             Route(DAGSTER + "/{path:path}", self.hand_on, methods=everything),
-            WebSocketRoute(DAGSTER + "/{path:path}", self.connect),
+            WebSocketRoute(DAGSTER + "/{path:path}", self.talk),
         ]
 
     async def to_folder(self, _: Request) -> Response:
@@ -106,7 +110,7 @@ class DagsterProxy:
                 what = f"{what} {asked.get('operationName') or ''}".strip()
         await note(self._centre, "dagster", request, what=what)
 
-    async def connect(self, ours: WebSocket) -> None:
+    async def talk(self, ours: WebSocket) -> None:
         """A websocket: Dagster's subscriptions."""
         if not self._centre.may(ours.state.user, "dagster"):
             await note(self._centre, "ditolak", ours, what=ours.url.path, detail="dagster")
@@ -115,14 +119,18 @@ class DagsterProxy:
         target = self._base.replace("http", "ws", 1) + _target(ours.scope["raw_path"], ours.scope["query_string"])
         offered = [Subprotocol(name) for name in ours.scope.get("subprotocols", [])]
         try:
-            async with connect(
-                target, subprotocols=offered or None, proxy=None, max_size=_MESSAGE_LIMIT, open_timeout=10
-            ) as theirs:
+            async with self._reach(target, offered) as theirs:
                 await ours.accept(subprotocol=theirs.subprotocol)
                 await _pump(ours, theirs)
         except (OSError, WebSocketException, TimeoutError):
             with suppress(RuntimeError):
                 await ours.close(1013)
+
+    def _reach(self, target: str, protocols: list[Subprotocol]) -> connect:
+        facts: dict[str, Any] = {"subprotocols": protocols or None, "max_size": _MESSAGE_LIMIT, "open_timeout": 10}
+        if self._socket:
+            return unix_connect(self._socket, target, **facts)
+        return connect(target, proxy=None, **facts)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

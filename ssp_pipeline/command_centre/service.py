@@ -51,7 +51,8 @@ class Options:
     """How a command centre runs, in plain values. People log in by `oidc` or `proxy` if it is given, else by accounts.
 
     `address` is where people reach it (scheme and host), empty if only by what their browser says. `forwarders` are
-    peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Without `dagster_url` there is no door to Dagster.
+    peers whose X-Forwarded-For and X-Forwarded-Proto are believed. `dagster_url` is `http://…` or
+    `unix:<path of a socket>`; without it there is no door to Dagster.
     A long answer is asked every `recheck_seconds` whether who gets it is still logged in.
     """
 

@@ -15,7 +15,7 @@ import dagster as dg
 from assets.alerts import ALERTS, alerts_asset, promises_asset
 from assets.audit_trail import audit_asset
 from assets.deliver import (
-    EVERY_TEN_MINUTES,
+    EVERY_FIVE_MINUTES,
     TWICE_AN_HOUR,
     OpenPostal,
     deliver_asset,
@@ -24,7 +24,7 @@ from assets.deliver import (
     schedule,
 )
 from assets.give_out import give_out_assets
-from assets.models import NOTED, Keep, maintenance_asset, model_asset, snapshot_asset, views_asset
+from assets.models import NOTED, Keep, asset_key, maintenance_asset, model_asset, snapshot_asset, views_asset
 from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
 from assets.reports import Office, report_assets, report_jobs, report_schedule
@@ -127,11 +127,13 @@ def build_assets(
     Without `open_postal` nothing is delivered; without `open_office` no report is made.
     """
     models = models_of(registry, shared_models)
+    reports = report_assets(models, open_workspace, open_office) if open_office else []
+    told = [asset_key(ALERTS), *(a.key for a in reports)]
     return {
         "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
         **model_assets(registry, shared_models, open_workspace, publishing=publishing or Publishing()),
-        "reports": report_assets(models, open_workspace, open_office) if open_office else [],
-        "deliver": [deliver_asset([ALERTS], open_workspace, open_postal)] if open_postal else [],
+        "reports": reports,
+        "deliver": [deliver_asset(told, open_workspace, open_postal)] if open_postal else [],
         "ops": [maintenance_asset(open_workspace, keep or Keep())],
     }
 
@@ -170,7 +172,7 @@ def build_definitions(
             *(pull_schedule(c, job) for c, job in pulls.items()),
             care_schedule(care),
             *(report_schedule(kind, job) for kind, job in reports.items()),
-            schedule(deliver, EVERY_TEN_MINUTES),
+            schedule(deliver, EVERY_FIVE_MINUTES),
             schedule(judge, TWICE_AN_HOUR),
         ],
         sensors=[models_after_pulls(after)],

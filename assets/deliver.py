@@ -28,7 +28,8 @@ JUDGE_JOB = "nilai_peringatan"
 _POOL = "pengirim"
 """One pass at a time. Not that of the lake's writers: a mail server may take minutes, a row of the outbox does not."""
 
-EVERY_TEN_MINUTES = "*/10 * * * *"
+EVERY_FIVE_MINUTES = "*/5 * * * *"
+"""Also at 06.55, when the daily report may go out."""
 TWICE_AN_HOUR = "3,33 * * * *"
 
 OpenPostal = Callable[[], Postal]
@@ -57,13 +58,15 @@ def tell_and_deliver(workspace: Workspace, postal: Postal) -> Delivered:
     return Delivered(told, untold, deliver(workspace.lake, postal, workspace.run_id))
 
 
-def deliver_asset(after: Sequence[str], open_workspace: OpenWorkspace, open_postal: OpenPostal) -> dg.AssetsDefinition:
-    """Delivery, after the tables `after`. Fails when alerts cannot be told; failures of single messages are events of
+def deliver_asset(
+    after: Sequence[dg.AssetKey], open_workspace: OpenWorkspace, open_postal: OpenPostal
+) -> dg.AssetsDefinition:
+    """Delivery, after the assets `after`. Fails when alerts cannot be told; failures of single messages are events of
     the outbox and tried again."""
 
     @dg.asset(
         key=asset_key(OUTBOX),
-        deps=[asset_key(table) for table in after],
+        deps=list(after),
         pool=_POOL,
         group_name="ops",
         description="Laporan dan peringatan dini dikirim sekali kepada setiap penerima: surel, berkas .eml, webhook.",

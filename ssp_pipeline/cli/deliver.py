@@ -20,7 +20,7 @@ SHOWN_DAYS = 7
 def deliver(listing: bool, again: str | None, send_only: bool, as_json: bool) -> int:
     """Judge early warnings, tell what is new of them, and send reports and warnings that are due.
 
-    Safe beside `ssp up`, which does the same every ten minutes: nobody gets a message twice. Exit code 3 when a message
+    Safe beside `ssp up`, which does the same every five minutes: nobody gets a message twice. Exit code 3 when one
     was put off, refused or given up.
     """
     from ssp_pipeline.cli.inspect import _looking, _print_json

@@ -93,7 +93,7 @@ def _funnel(book: Book, section: Section) -> None:
             ]
         )
     section.table(
-        ["", *(_STAGES[r["tahap"]] for r in chosen)],
+        ["Sampai tahap", *(_STAGES[r["tahap"]] for r in chosen)],
         [counts, values, shares],
         title=f"Corong usulan tahun anggaran {year}",
         note="Satu usulan dihitung pada semua tahap yang dilewatinya; nilai RKPD adalah rekomendasi TAPD.",

@@ -1,0 +1,107 @@
+"""Reports as people see them: the mail in a browser, and pictures of pages for the manual, which tells the truth."""
+
+import base64
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+import typst
+import vl_convert
+from playwright.sync_api import Browser, Page
+
+from assets.report.charts import SHARED_VIEWS, find_charts
+from assets.report.governor import content
+from assets.report.governor.desk import folder_of, make
+from assets.report.governor.inputs import Inputs, load
+from assets.report.governor.render import chart_specs
+from assets.report.render import PRINT_FONT
+from tests.support.browser import opened, overflow, violations
+from tests.support.documents import commands, runnable, shell
+from tests.support.reports import open_desk
+from tests.support.workspace import TODAY, Small
+
+pytest_plugins = ["tests.support.browser_fixtures"]
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATES = ROOT / "assets" / "report" / "governor"
+DATA_FOLDER = "LAPORAN_DARI"
+"""Names the data folder whose report becomes the pictures in docs/gambar; without it pictures of a small report are
+made and thrown away."""
+_TO_WEBP = """async (png) => {
+  const picture = new Image();
+  picture.src = "data:image/png;base64," + png;
+  await picture.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
+}"""
+
+
+@pytest.fixture(scope="module")
+def small(small_warehouse: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    own = small_warehouse.copy(tmp_path_factory.mktemp("laporan") / "rumah")
+    with open_desk(own) as desk:
+        make(desk, "harian", TODAY)
+    return own
+
+
+def page_pictures(inputs: Inputs, folder: Path) -> list[bytes]:
+    """The pages of the PDF as PNG."""
+    said = content.build(inputs)
+    for name, spec in chart_specs(inputs, said.charts, find_charts([ROOT / "connectors"], SHARED_VIEWS)).items():
+        (folder / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(spec, config={"font": PRINT_FONT}))
+    (folder / "data.json").write_bytes(orjson.dumps({**said.values, "versi": "v1"}))
+    (folder / "laporan.typ").write_bytes((TEMPLATES / "laporan.typ").read_bytes())
+    made = datetime(inputs.day.year, inputs.day.month, inputs.day.day, tzinfo=UTC)
+    compiler = typst.Compiler(folder / "laporan.typ", root=folder, ignore_system_fonts=True)
+    pages = compiler.compile(format="png", ppi=104, timestamp=int(made.timestamp()))
+    assert isinstance(pages, list)
+    return [page for page in pages if page is not None]
+
+
+def webp(page: Page, png: bytes) -> bytes:
+    return base64.b64decode(page.evaluate(_TO_WEBP, base64.b64encode(png).decode()))
+
+
+def test_pages_of_the_daily_report_can_be_pictured(browser: Browser, small: Small, tmp_path: Path) -> None:
+    root = os.environ.get(DATA_FOLDER)
+    out = ROOT / "docs" / "gambar" if root else tmp_path
+    version = folder_of(Path(root) if root else small.home, "harian", TODAY) / "v1"
+    work = tmp_path / "kerja"
+    work.mkdir()
+    pages = page_pictures(load((version / "masukan.json").read_bytes()), work)
+    assert len(pages) == 3
+    pictures = {f"harian-{n}": png for n, png in enumerate(pages[:2], 1)} | {
+        "kartu": (version / "kartu.png").read_bytes()
+    }
+    with opened(browser) as blank:
+        for name, png in pictures.items():
+            picture = webp(blank, png)
+            assert picture[8:12] == b"WEBP"
+            assert 20_000 < len(picture) < 200_000
+            (out / f"laporan-{name}.webp").write_bytes(picture)
+
+
+@pytest.mark.parametrize("width", [375, 1024])
+def test_the_mail_can_be_read_on_a_phone_and_a_desk_without_scripts(browser: Browser, small: Small, width: int) -> None:
+    html = (folder_of(small.home, "harian", TODAY) / "v1" / "surat.html").read_text()
+    assert "<script" not in html
+    assert "http" not in html, "a mail asks nothing of any host"
+    with opened(browser, viewport={"width": width, "height": 900}) as page:
+        page.set_content(html)
+        assert overflow(page) == 0
+        assert page.locator("h1").inner_text() == "Laporan harian kepada Gubernur"
+        if width > 375:
+            assert violations(page) == []
+
+
+def test_the_commands_of_the_manual_work_in_their_order(small: Small) -> None:
+    environment = {"SSP_HOME": str(small.home), "SSP_TODAY": TODAY.isoformat()}
+    ran = [c for script in runnable(ROOT / "docs" / "reports.md") for c in commands(script)]
+    assert len(ran) == 8
+    for command in ran:
+        done = shell(command, environment)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout.strip()

@@ -82,8 +82,8 @@ class State:
 
 @dataclass(frozen=True)
 class Rung:
-    """What ringing did: sentences of what began and what ended, what is open, who still waits for a letter and why, and
-    whether it will be remembered."""
+    """What ringing did: sentences of what began, of what is over and of what is wrong now, who still waits for a letter
+    and why, and whether it will be remembered."""
 
     began: Sequence[str]
     ended: Sequence[str]
@@ -124,7 +124,7 @@ def ring(folder: Path, seen: Seen, postal: Postal, now: datetime) -> Rung | None
         return Rung(
             [t.kalimat for t in began],
             [o.kalimat for o in ended],
-            [o.kalimat for o in state.open.values()],
+            [o.kalimat for o in state.open.values() if o.hilang is None],
             waiting,
             kept,
         )

@@ -5,11 +5,14 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from types import SimpleNamespace
 
+import dagster as dg
 import orjson
 import pytest
 import yaml
 
+from assets.deliver import deliver_asset
 from assets.delivery.post import deliver
 from assets.delivery.recipients import DEFAULT_RECIPIENT, RecipientsError, load_recipients
 from assets.delivery.telling import tell
@@ -189,6 +192,29 @@ def test_a_faulty_list_is_named_and_nothing_is_guessed(tmp_path: Path, text: str
     path.write_text(text)
     with pytest.raises(RecipientsError, match=said):
         load_recipients(path)
+
+
+def run_asset(place: Place) -> dg.ExecuteInProcessResult:
+    workspace = SimpleNamespace(lake=place.lake, run_id="uji")
+    asset = deliver_asset([], lambda: workspace, lambda: place.postal)  # type: ignore[arg-type, return-value]
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    return dg.materialize([asset], raise_on_error=False, run_config=quiet)
+
+
+def test_the_asset_tells_and_sends_and_runs_again_without_a_message(place: Place) -> None:
+    place.wrong(("Cabai", "harga", "waspada"))
+    alerts.judge(place.lake, place.rules, DAY, place.now, "uji", "Biro")
+    for told, sent in ((1, {"terkirim": 2}), (0, {})):
+        [event] = run_asset(place).get_asset_materialization_events()
+        metadata = event.step_materialization_data.materialization.metadata
+        assert (metadata["pesan_peringatan"].value, metadata["peristiwa"].value) == (told, sent)
+
+
+def test_a_faulty_list_of_recipients_stops_no_report_and_fails_the_step(place: Place) -> None:
+    place.queue()
+    place.postal.recipients.write_text("[peringatan]\ngawat = []\n")
+    assert not run_asset(place).success
+    assert set(place.states().values()) == {"terkirim"}
 
 
 def test_times_of_events_are_kept_as_they_were(place: Place) -> None:

@@ -36,6 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_lake(settings),
         *_contracts(settings),
         *_agencies(settings),
+        *_way_in(settings),
         *_names(settings),
     ]
 
@@ -150,6 +151,27 @@ def _province(settings: Settings) -> Finding:
     if own.nama.casefold() not in name.casefold() or not name:
         return Finding("provinsi", False, f"wilayah.csv tidak memuat provinsi {own.kode_bps} {own.nama}")
     return Finding("provinsi", True, f"{own.kode_bps} {own.nama}")
+
+
+def _way_in(settings: Settings) -> Iterator[Finding]:
+    """Who can log in to the command centre."""
+    from ssp_pipeline.command_access import options_of
+    from ssp_pipeline.command_centre.accounts import Accounts, AccountsError
+
+    subject = "pusat komando"
+    try:
+        options = options_of(settings)
+        known = Accounts(options.accounts_file).all() if options.is_local else {}
+    except (SettingsError, AccountsError) as error:
+        yield Finding(subject, False, str(error))
+        return
+    active = sum(not account.nonaktif for account in known.values())
+    if not options.is_local:
+        yield Finding(subject, True, f"masuk lewat {settings.config.pusat.cara}")
+    elif active:
+        yield Finding(subject, True, f"{active} akun dapat masuk")
+    else:
+        yield Finding(subject, True, "belum ada akun; `ssp user add <nama> --role operator` membuat yang pertama")
 
 
 def _names(settings: Settings) -> Iterator[Finding]:

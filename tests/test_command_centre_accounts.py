@@ -12,7 +12,8 @@ import pytest
 
 from ssp_pipeline.command_centre.accounts import Accounts, AccountsError
 from ssp_pipeline.command_centre.service import Centre
-from ssp_pipeline.settings import ROOT
+from ssp_pipeline.doctor import examine
+from ssp_pipeline.settings import ROOT, load_settings
 from tests.support.command_centre import PASSWORD, Visitor, is_in, options, serving, trail, with_people
 
 # --- accounts
@@ -114,3 +115,19 @@ def test_settings_that_lack_something_for_the_way_in_are_refused(tmp_path: Path)
 def test_with_no_account_nobody_gets_in(tmp_path: Path) -> None:
     with serving(Centre(options(tmp_path))) as address, Visitor(address) as visitor:
         assert visitor.log_in("admin", "admin").status_code == 401
+
+
+def test_the_doctor_says_who_can_log_in(tmp_path: Path) -> None:
+    def said(**more: str) -> tuple[bool, str]:
+        found = examine(load_settings(environment={"SSP_HOME": str(tmp_path)} | more))
+        return next((f.ok, f.text) for f in found if f.subject == "pusat komando")
+
+    assert said() == (True, "belum ada akun; `ssp user add <nama> --role operator` membuat yang pertama")
+    made = with_people(tmp_path, "gubernur", "dewi")
+    Accounts(made.accounts_file).set_active("dewi", False)
+    assert said() == (True, "1 akun dapat masuk")
+    made.accounts_file.chmod(0o640)
+    assert said() == (False, "akun.json may be read by others: chmod 600 it")
+    (tmp_path / "ssp.toml").write_text('[pusat]\ncara = "proksi"\n')
+    ok, text = said(SSP_CONFIG=str(tmp_path / "ssp.toml"))
+    assert (ok, text[:31]) == (False, "pusat.kepala.asal is needed for")

@@ -23,7 +23,7 @@ from assets.state import quarantined_rows
 from connectors.manifest import Entry
 from connectors.read.columns import SHAPE_MARK
 from connectors.registry import Registry
-from ssp_pipeline.cli.command_centre import reading
+from ssp_pipeline.command_access import reading
 from ssp_pipeline.command_centre.audit import Audit
 from ssp_pipeline.command_centre.masking import COVER, csv_of, masked_content, masked_rows
 from ssp_pipeline.command_centre.service import Centre

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssp_pipeline.command_centre.accounts import Accounts
@@ -48,6 +49,15 @@ def test_without_a_login_every_address_leads_to_the_login_page_and_back(visitor:
     assert answer.status_code == 303
     login = visitor.get(answer.headers["location"])
     assert f'name="lanjut" value="{path}?a=1&amp;b=%2F"' in login.text
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.text(st.characters(codec="utf-8", exclude_characters="?#"), max_size=20))
+def test_whatever_the_path_nothing_but_what_is_open_answers_without_a_login(visitor: Visitor, path: str) -> None:
+    raw = "/" + quote(path, safe="/.%\\:;@&=+$,!~*'()")
+    answer = visitor.send(visitor.build_request("GET", visitor.address, extensions={"target": raw.encode()}))
+    known = unquote(raw) in ("/masuk", "/sehat") or unquote(raw).startswith(("/aset/", "/masuk/", "/keluar"))
+    assert answer.status_code == 303 or known or answer.status_code == 400
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

@@ -84,7 +84,7 @@ def password(name: str) -> int:
 
 
 def _open() -> "tuple[Settings, Accounts, Audit]":
-    from ssp_pipeline.cli.command_centre import accounts_file
+    from ssp_pipeline.command_access import accounts_file
     from ssp_pipeline.command_centre.accounts import Accounts
     from ssp_pipeline.command_centre.audit import Audit
     from ssp_pipeline.settings import load_settings

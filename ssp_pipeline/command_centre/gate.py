@@ -207,7 +207,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> No
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
     else:
-        words = {401: "Perlu masuk.", 403: "Permintaan ditolak."}
+        words = {401: "Perlu masuk.", 403: "Permintaan ditolak. Muat ulang halaman, lalu coba lagi."}
         await PlainTextResponse(words[status] + "\n", status)(scope, receive, send)
 
 

@@ -1,6 +1,6 @@
 """Running the command centre: one process, one event loop, uvicorn in front.
 
-Belongs here: the server's options. Does not belong here: reading settings (`cli/command_centre.py`).
+Belongs here: the server's options. Does not belong here: reading settings (`command_access.py`).
 """
 
 from typing import Any, cast

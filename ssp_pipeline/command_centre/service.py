@@ -1,6 +1,6 @@
 """What every part of the command centre works with: the options it was started with, and what all requests share.
 
-Belongs here: the records. Does not belong here: what is done with them, reading settings (`cli/command_centre.py`).
+Belongs here: the records. Does not belong here: what is done with them, reading settings (`command_access.py`).
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -70,6 +70,11 @@ class Options:
     absolute_seconds: float = 7 * 86400.0
     watch_seconds: float = 1.0
     recheck_seconds: float = 5.0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether people log in by accounts in a file."""
+        return self.oidc is None and self.proxy is None
 
 
 class Refused(Exception):

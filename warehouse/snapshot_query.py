@@ -42,6 +42,9 @@ def opened(path: Path, *, memory: str = "") -> Iterator[duckdb.DuckDBPyConnectio
         config["memory_limit"] = memory
     with closing(bare(config, str(path))) as con:
         con.execute(f"SET allowed_directories = [{literal(str(path.parent / PARTS))}]")
+        # Parts never change: what was read of a file once stays true.
+        con.execute("SET parquet_metadata_cache = true")
+        con.execute("SET validate_external_file_cache = 'NO_VALIDATION'")
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
         yield con

@@ -47,6 +47,7 @@ def definitions() -> dg.Definitions:
         keep=Keep(),
         publishing=Publishing(),
         open_postal=never_opened,
+        open_office=never_opened,
     )
 
 

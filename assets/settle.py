@@ -6,6 +6,7 @@ Belongs here: what is decided of a partition and its rows, and committing it. Do
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from assets.ahead import ahead
 from assets.timeliness import due
 from assets.workspace import Workspace
 from connectors.api import Payload
@@ -24,9 +24,21 @@ from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
 from warehouse import ops
 from warehouse.damage import find_damage
 from warehouse.lake import LakeWriteError
-from warehouse.stage import Judged, Staged, Unplaced, aside_digest, content_digest, decide, judge, sift, split, unplaced
+from warehouse.stage import (
+    Judged,
+    Sifted,
+    Staged,
+    Unplaced,
+    aside_digest,
+    content_digest,
+    decide,
+    judge,
+    sift,
+    split,
+    unplaced,
+)
 
-CHUNK_ROWS = 500_000
+CHUNK_ROWS = 1 << 20
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
 DROPPED_COLUMNS = "kolom_dibuang"
@@ -189,11 +201,22 @@ class Settler:
 
         While one batch is committed the rows of the next are checked.
         """
-        checker = self._ws.checker
+        contract, checker = self._contract, self._ws.checker
         outcomes: list[ops.Outcome] = []
-        for staged, sifted in ahead(((batch, sift(self._contract, batch, checker)) for batch in batches), depth=1):
-            judged = judge(self._contract, staged, self._before(staged.partitions[0], states), checker, sifted)
-            outcomes.extend(self._commit(staged.partitions, judged, states, facts))
+        waiting = iter(batches)
+
+        def sifted() -> tuple[Staged, Sifted] | None:
+            staged = next(waiting, None)
+            return None if staged is None else (staged, sift(contract, staged, checker))
+
+        with ThreadPoolExecutor(1, "sift") as pool:
+            following = pool.submit(sifted)
+            while (found := following.result()) is not None:
+                staged, verdict = found
+                judged = judge(contract, staged, self._before(staged.partitions[0], states), checker, verdict)
+                # Not before: the check process does one thing at a time, and this batch would wait for the next.
+                following = pool.submit(sifted)
+                outcomes.extend(self._commit(staged.partitions, judged, states, facts))
         return outcomes
 
     def _commit(

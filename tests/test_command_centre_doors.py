@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from assets.audit_trail import Taken, take_in
 from assets.state import quarantined_rows
+from connectors.archive import PayloadForgotten
 from connectors.manifest import Entry
 from connectors.read.columns import SHAPE_MARK
 from connectors.registry import Registry
@@ -27,7 +28,7 @@ from ssp_pipeline.command_access import reading
 from ssp_pipeline.command_centre.audit import Audit
 from ssp_pipeline.command_centre.masking import COVER, csv_of, masked_content, masked_rows
 from ssp_pipeline.command_centre.service import Centre
-from ssp_pipeline.settings import ROOT
+from ssp_pipeline.settings import ROOT, load_settings
 from tests.support.command_centre import Visitor, serving, trail, with_people
 from tests.support.lake import open_lake
 from tests.support.workspace import Small
@@ -129,6 +130,29 @@ def test_a_payload_is_not_shown_under_another_dataset(place: Place) -> None:
     assert place.people["tono"].get(f"/muatan/{WATER}/{sha}").status_code == 404
     assert place.people["tono"].get(f"/muatan/{WATER}/{sha}/asli").status_code == 404
     assert len(trail(place.home)) == before, "nothing was shown, so nothing is noted"
+
+
+def test_before_the_first_run_the_doors_say_that_there_is_nothing_and_make_nothing(tmp_path: Path) -> None:
+    settings = load_settings(environment={"SSP_HOME": str(tmp_path / "kosong")})
+    centre = Centre(with_people(tmp_path, "budi"), lambda: reading(settings))
+    with serving(centre) as address, Visitor(address) as visitor:
+        visitor.log_in("budi")
+        assert visitor.get(f"/karantina/{WATER}").status_code == 503
+        assert visitor.get("/karantina/tirtanadi").status_code == 503
+        assert visitor.get(f"/muatan/{WATER}/{'0' * 64}").status_code == 404
+    assert not (tmp_path / "kosong").exists()
+
+
+def test_a_payload_whose_keeping_period_is_over_is_said_to_be_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgotten(*_: Any) -> bytes:
+        raise PayloadForgotten("kunci dimusnahkan")
+
+    monkeypatch.setattr("connectors.archive.Archive.read", forgotten)
+    answer = place.people["sari"].get(f"/muatan/{PKB}/{place.entry(PKB).sha256}")
+    assert answer.status_code == 410
+    assert "Masa simpan muatan ini sudah habis" in answer.text
 
 
 # --- quarantined rows

@@ -165,7 +165,18 @@ def test_within_any_time_no_more_tries_are_let_through_than_the_bucket_says(
             assert j - i + 1 <= limit + (let[j] - first) / heal + 1e-6
 
 
-def test_strangers_cannot_fill_the_disk_with_lines_or_the_store_with_names(tmp_path: Path) -> None:
+def test_names_that_are_none_cannot_fill_the_store_nor_push_out_an_account_that_is_locked(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sesi.sqlite")
+    lockout = Lockout(store, client=Bucket(10**6, 1), keep=20, clock=Clock())
+    for _ in range(5):
+        assert lockout.take("gubernur", "::1") == 0
+    for n in range(100):
+        lockout.take(f"entah{n}", "::1")
+    assert store.ask("SELECT count(*) FROM gagal") == [(20,)]
+    assert lockout.take("gubernur", "::1") > 0
+
+
+def test_strangers_cannot_fill_the_disk_with_lines(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "jejak_audit")
     for _ in range(200):
         audit.write("ditolak", what="/masuk")

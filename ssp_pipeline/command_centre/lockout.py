@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from ssp_pipeline.command_centre.store import Store
 
-_KEPT = 20_000
-
 
 @dataclass(frozen=True)
 class Bucket:
@@ -31,7 +29,7 @@ CLIENT = Bucket(20, 60.0)
 
 
 class Lockout:
-    """Buckets in the store: they survive a restart. At most 20 000 are kept; the emptiest go first."""
+    """Buckets in the store: they survive a restart. At most `keep` are kept; those that heal first go first."""
 
     def __init__(
         self,
@@ -39,11 +37,13 @@ class Lockout:
         *,
         account: Bucket = ACCOUNT,
         client: Bucket = CLIENT,
+        keep: int = 20_000,
         clock: Callable[[], float] = time.time,
     ):
         self._store = store
         self._account = account
         self._client = client
+        self._keep = keep
         self._clock = clock
 
     def take(self, account: str, client: str) -> float:
@@ -86,7 +86,8 @@ class Lockout:
         )
         self._store.ask("DELETE FROM gagal WHERE pulih <= ?", (now,))
         self._store.ask(
-            "DELETE FROM gagal WHERE kunci IN (SELECT kunci FROM gagal ORDER BY pulih DESC LIMIT -1 OFFSET ?)", (_KEPT,)
+            "DELETE FROM gagal WHERE kunci IN (SELECT kunci FROM gagal ORDER BY pulih DESC LIMIT -1 OFFSET ?)",
+            (self._keep,),
         )
 
 

@@ -262,6 +262,10 @@ def test_texts_are_data_and_never_sql(lake: Lake, contract: Contract, tmp_path: 
         literal("a\x00b")
 
 
+def test_a_statement_that_takes_long_draws_nothing_where_commands_write_their_answers() -> None:
+    assert bare(closed=True).execute("SELECT current_setting('enable_progress_bar')").fetchone() == (False,)
+
+
 def test_no_password_is_shown_when_the_lake_cannot_be_opened(tmp_path: Path) -> None:
     for catalog in (
         "postgres:host=127.0.0.1 port=1 user=x password=sangat-rahasia dbname=a",

@@ -118,6 +118,8 @@ def bare(
     }
     con = duckdb.connect(database, config=settings | (config or {}))
     con.execute("SET TimeZone = 'UTC'")
+    # DuckDB would draw it on stdout, where the commands write their answers.
+    con.execute("SET enable_progress_bar = false")
     if closed:
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")

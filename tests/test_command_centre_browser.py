@@ -49,8 +49,9 @@ SHOWN = {
 }  # fmt: skip
 """Pages of the manual: address, width, height, and the place to begin at."""
 SNAPSHOTS = "GAMBAR_RUANG_DARI"
-"""Names the folder of snapshots whose pages become the pictures in docs/gambar; without it pictures of the small
-warehouse are made and thrown away."""
+REPLAY = "GAMBAR_RUANG_2024_DARI"
+"""Name the folders of snapshots (a month of all agencies; the replayed prices of 2024) whose pages become the pictures
+in docs/gambar; without them pictures of the small warehouse are made and thrown away."""
 _TO_WEBP = """async (png) => {
   const picture = new Image();
   picture.src = "data:image/png;base64," + png;
@@ -184,16 +185,19 @@ def test_the_first_view_is_soon_there_and_nothing_moves(browser: Browser, addres
 
 
 def test_pages_of_the_manual_can_be_pictured(browser: Browser, address: str, login: Any, tmp_path: Path) -> None:
-    folder = Path("docs/gambar") if SNAPSHOTS in os.environ else tmp_path
+    real = SNAPSHOTS in os.environ
+    folder = Path("docs/gambar") if real else tmp_path
     with contextlib.ExitStack() as stack:
-        if SNAPSHOTS in os.environ:
-            made = with_people(tmp_path / "rumah", "budi", snapshots=Path(os.environ[SNAPSHOTS]))
-            address = stack.enter_context(serving(Centre(made)))
-            login = log_in(browser, address, "budi")
+        if real:
+            address, login = _started(stack, browser, tmp_path / "sebulan", Path(os.environ[SNAPSHOTS]))
+            replayed = _started(stack, browser, tmp_path / "ulangan", Path(os.environ[REPLAY]))
+        else:
+            replayed = address, login
         blank = stack.enter_context(opened(browser))
         for name, (path, width, height, place) in SHOWN.items():
-            with looking(browser, login, width, height, reduced_motion="reduce") as page:
-                page.goto(address + path)
+            where, who = replayed if name.endswith("2024") else (address, login)
+            with looking(browser, who, width, height, reduced_motion="reduce") as page:
+                page.goto(where + path)
                 all_charts_drawn(page)
                 page.evaluate("place => place ? document.querySelector(place).scrollIntoView() : scrollTo(0, 0)", place)
                 png = base64.b64encode(page.screenshot(animations="disabled")).decode()
@@ -201,3 +205,9 @@ def test_pages_of_the_manual_can_be_pictured(browser: Browser, address: str, log
             assert picture[8:12] == b"WEBP"
             assert 5_000 < len(picture) < 250_000
             (folder / f"ruang-{name}.webp").write_bytes(picture)
+
+
+def _started(stack: contextlib.ExitStack, browser: Browser, home: Path, snapshots: Path) -> tuple[str, Any]:
+    made = Centre(with_people(home, "budi", snapshots=snapshots))
+    address = stack.enter_context(serving(made))
+    return address, log_in(browser, address, "budi")

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -64,18 +65,20 @@ def _way_in(centre: Centre) -> tuple[Method, list[Route]]:
     options = centre.options
     if options.proxy:
         return HeaderMethod(centre, options.proxy), known_by_others()
-    accounts = Accounts(options.accounts_file)
-    oidc_stamp = ""
+    store = Store(options.home / "masuk" / "sesi.sqlite")
+    sessions_by = partial(Sessions, store, idle=options.idle_seconds, absolute=options.absolute_seconds)
     if options.oidc:
+        from ssp_pipeline.command_centre.oidc import OidcLogin
+
         # Sessions end when it is configured anew who has which role.
-        facts = replace(options.oidc, client_secret="")
-        oidc_stamp = "oidc:" + hashlib.sha256(repr(facts).encode()).hexdigest()
-    else:
-        accounts.all()
+        facts = repr(replace(options.oidc, client_secret=""))
+        stamp = "oidc:" + hashlib.sha256(facts.encode()).hexdigest()
+        sessions = sessions_by(lambda _: stamp)
+        return SessionMethod(sessions), OidcLogin(centre, options.oidc, sessions, store).routes()
+    accounts = Accounts(options.accounts_file)
+    accounts.all()
 
     def stamp_of(user: User) -> str | None:
-        if oidc_stamp:
-            return oidc_stamp
         try:
             account = accounts.active(user.name)
         except AccountsError as error:
@@ -83,12 +86,7 @@ def _way_in(centre: Centre) -> tuple[Method, list[Route]]:
             return None
         return f"lokal:{account.stamp}" if account else None
 
-    store = Store(options.home / "masuk" / "sesi.sqlite")
-    sessions = Sessions(store, stamp_of, idle=options.idle_seconds, absolute=options.absolute_seconds)
-    if options.oidc:
-        from ssp_pipeline.command_centre.oidc import OidcLogin
-
-        return SessionMethod(sessions), OidcLogin(centre, options.oidc, sessions, store).routes()
+    sessions = sessions_by(stamp_of)
     return SessionMethod(sessions), LocalLogin(centre, accounts, sessions, Lockout(store)).routes()
 
 

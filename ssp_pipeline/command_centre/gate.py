@@ -10,12 +10,13 @@ Belongs here: cookies, the CSRF rule, sizes, headers. Does not belong here: pass
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,6 +75,7 @@ class Cookies:
         )
 
     def drop(self, answer: Response, name: str) -> None:
+        """Make the browser forget a cookie."""
         answer.delete_cookie(name, httponly=True, secure=self.secure, samesite="lax", path="/")
 
     def _name(self, plain: str) -> str:
@@ -82,6 +84,7 @@ class Cookies:
 
 
 def cookies_of(connection: HTTPConnection, address: str) -> Cookies:
+    """The cookies' names and attributes on this connection; `address` is where people reach us, if it is configured."""
     return Cookies(address.startswith("https://") or connection.scope["scheme"] in ("https", "wss"))
 
 
@@ -170,8 +173,7 @@ class Gate:
             return False, request.receive
         given = request.headers.get(csrf.HEADER)
         if given is None:
-            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
-            given = fields.get(csrf.FIELD, [""])[0]
+            given = form_fields(body).get(csrf.FIELD, "")
         return csrf.matches(key, given), _again(body, request.receive)
 
     async def _while_known(self, work: Coroutine[Any, Any, None], known: Callable[[], bool]) -> None:
@@ -199,6 +201,15 @@ class Gate:
             return False
 
 
+def form_fields(body: bytes) -> dict[str, str]:
+    """Fields of a form, the first of each name; none at all of a form with too many."""
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
 def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith(("/aset/", "/masuk/"))
 
@@ -212,13 +223,15 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> No
 
 
 async def _bounded(request: Request) -> bytes | None:
-    """The body of a form; None if it is too long."""
+    """The body of a form; None if it is too long or its sender has gone."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _FORM_LIMIT:
-            return None
-    return bytes(body)
+    with suppress(ClientDisconnect):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _FORM_LIMIT:
+                return None
+        return bytes(body)
+    return None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

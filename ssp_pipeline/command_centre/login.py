@@ -7,7 +7,7 @@ logins that somebody else vouches for (`oidc.py`, `proxy_header.py`).
 import asyncio
 import logging
 import math
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from ssp_pipeline.command_centre.accounts import Account, Accounts, AccountsError
 from ssp_pipeline.command_centre.audit import Event
-from ssp_pipeline.command_centre.gate import client_of, note
+from ssp_pipeline.command_centre.gate import client_of, form_fields, note
 from ssp_pipeline.command_centre.lockout import Lockout
 from ssp_pipeline.command_centre.pages.engine import render
 from ssp_pipeline.command_centre.roles import User
@@ -67,10 +67,10 @@ class LocalLogin:
 
     async def try_in(self, request: Request) -> Response:
         """A name and a password: a new session, or the form again."""
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=50)
-        name = fields.get("nama", [""])[0].strip().lower()
-        password = fields.get("sandi", [""])[0]
-        onward = safe_path(fields.get("lanjut", [""])[0])
+        fields = form_fields(await request.body())
+        name = fields.get("nama", "").strip().lower()
+        password = fields.get("sandi", "")
+        onward = safe_path(fields.get("lanjut", ""))
         client = client_of(request)
         if self._waiting >= _WAITING:
             return self._again(request, 503, name, onward, "sibuk", 10)

@@ -37,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_contracts(settings),
         *_agencies(settings),
         *_way_in(settings),
+        _delivery(settings),
         *_names(settings),
     ]
 
@@ -172,6 +173,23 @@ def _way_in(settings: Settings) -> Iterator[Finding]:
         yield Finding(subject, True, f"{active} akun dapat masuk")
     else:
         yield Finding(subject, True, "belum ada akun; `ssp user add <nama> --role operator` membuat yang pertama")
+
+
+def _delivery(settings: Settings) -> Finding:
+    """Whether the settings of delivery and the file of recipients agree. Nobody is connected to."""
+    from assets.delivery.recipients import WEBHOOK, RecipientsError, load_recipients
+    from ssp_pipeline.sending import postal
+
+    try:
+        made = postal(settings)
+        everybody = load_recipients(made.recipients).all
+    except (SettingsError, RecipientsError) as error:
+        return Finding("pengiriman", False, str(error))
+    nowhere = [r for r in everybody if r.startswith(WEBHOOK) and r.removeprefix(WEBHOOK) not in made.hooks]
+    if nowhere:
+        return Finding("pengiriman", False, f"tidak ada di kirim.webhook: {', '.join(nowhere)}")
+    way = f"lewat {made.server.host}" if made.server else "surel menjadi berkas .eml"
+    return Finding("pengiriman", True, f"{way}; {len(everybody)} penerima")
 
 
 def _names(settings: Settings) -> Iterator[Finding]:

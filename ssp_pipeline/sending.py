@@ -19,6 +19,8 @@ def postal(settings: Settings) -> Postal:
     told = settings.config.kirim
     if told.host and not settings.recipients.is_file():
         raise SettingsError(f"kirim.host is set, but there is no file of recipients: write {settings.recipients.name}")
+    if told.host and told.pengirim.endswith(".invalid"):
+        raise SettingsError("kirim.host is set, but kirim.pengirim is an address that no mail can come from")
     return Postal(
         folder=settings.outbox,
         recipients=settings.recipients,

@@ -1,10 +1,14 @@
 """Delivery to a real mail server: nobody gets none, nobody gets two, and each failure is told apart by recipient."""
 
 import errno
+import os
 import shutil
+import socket
+import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import timedelta
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,13 @@ import pytest
 
 from assets.delivery.mail import build_mail, message_id
 from assets.delivery.post import Retry
+from tests.support.crash import SSP
 from tests.support.delivery import NOW, ONE, SENDER, THREE, TWO, Office, message, smtp
 from tests.support.mail_server import MailServer, certificate, mail_server, server_context
 from warehouse import outbox
+
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+"""aiosmtpd takes a server with TLS from the first byte for one without."""
 
 
 @pytest.fixture
@@ -140,6 +148,56 @@ def test_a_server_that_is_down_costs_one_try_for_all_and_nothing_is_lost(tmp_pat
         with mail_server(MailServer(), port=port) as back:
             assert office.later(minutes=2).deliver().counts == {"terkirim": 3}
             assert len(back.mails) == 3
+
+
+@pytest.mark.parametrize("said", [b"", b"2"])
+def test_a_server_that_is_silent_or_speaks_a_byte_now_and_then_is_given_up(tmp_path: Path, said: bytes) -> None:
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                while not ended.wait(0.05):
+                    connection.sendall(said)
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        office = Office(tmp_path, smtp(listener.getsockname()[1], timeout=0.2))
+        with closing(office.lake):
+            office.queue(message(recipients=(ONE,)))
+            assert office.deliver().counts == {"ditunda": 1}
+    ended.set()
+
+
+def test_the_commands_show_who_is_without_a_message_and_send_it_again(tmp_path: Path, server: MailServer) -> None:
+    server.replies = {TWO: ["550 no such mailbox"]}
+    (tmp_path / "penerima.toml").write_text(f'[laporan]\nharian = ["{ONE}"]\n')
+    (tmp_path / "ssp.toml").write_text(
+        f'[kirim]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "tanpa"\npengirim = "{SENDER}"\n'
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SSP_", "DAGSTER_"))} | {
+        "SSP_HOME": str(tmp_path), "SSP_CONFIG": str(tmp_path / "ssp.toml"), "COLUMNS": "200",
+    }  # fmt: skip
+
+    def ssp(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [SSP, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    office = Office(tmp_path, smtp(server.port), retry=Retry(refusals=1))
+    with closing(office.lake):
+        office.now = datetime.now(UTC)
+        office.queue(message(recipients=(ONE, TWO)))
+        office.deliver()
+    line = f"tidak sampai: {message().kunci} kepada {TWO} (ditolak: RCPT: 550 no such mailbox)"
+    assert line in ssp("status")[1]
+    assert f"ditolak  {message().kunci} -> {TWO}" in ssp("deliver", "--list")[1]
+    server.replies = {}
+    assert ssp("deliver", "--send-only", "--again", "tidak/ada")[0] == 2
+    assert ssp("deliver", "--send-only", "--again", message().kunci) == (0, "0 pesan peringatan baru; 1 terkirim\n")
+    assert [m.recipient for m in server.mails] == [ONE, TWO]
+    assert "tidak sampai" not in ssp("status")[1]
 
 
 def test_a_message_that_breaks_every_connection_does_not_keep_others_from_being_sent(

@@ -182,7 +182,9 @@ def server() -> Iterator[MailServer]:
 
 def by_mail(house: House, server: MailServer) -> House:
     (house.home / "penerima.toml").write_text(LISTS)
-    (house.home / "ssp.toml").write_text(f'{QUIET}[kirim]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "tanpa"\n')
+    (house.home / "ssp.toml").write_text(
+        f'{QUIET}[kirim]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "tanpa"\npengirim = "ssp@sumut.example"\n'
+    )
     return house
 
 
@@ -234,6 +236,10 @@ def test_a_mail_server_without_recipients_is_a_wrong_setting(house: House, serve
     (house.home / "penerima.toml").unlink()
     with pytest.raises(SettingsError, match="recipients"):
         postal(house.settings)
+    (house.home / "penerima.toml").write_text(LISTS)
+    (house.home / "ssp.toml").write_text('[kirim]\nhost = "mail.sumut.example"\n')
+    with pytest.raises(SettingsError, match="pengirim"):
+        postal(house.settings)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,9 @@ def test_the_files_that_the_guide_shows_are_taken(house: House) -> None:
 
 def test_credentials_come_from_the_environment_or_a_file_and_are_in_no_repr(house: House, tmp_path: Path) -> None:
     (house.home / "penerima.toml").write_text(LISTS)
-    (house.home / "ssp.toml").write_text('[kirim]\nhost = "localhost"\nwebhook = {pusat = ""}\n')
+    (house.home / "ssp.toml").write_text(
+        '[kirim]\nhost = "localhost"\npengirim = "ssp@sumut.example"\nwebhook = {pusat = ""}\n'
+    )
     (tmp_path / "sandi").write_text("kata-sandi-rahasia\n")
     house.environment |= {
         "SSP_SMTP_USER": "ssp", "SSP_SMTP_PASSWORD_FILE": str(tmp_path / "sandi"),

@@ -262,6 +262,25 @@ def test_payloads_and_quarantine_are_linked_for_those_who_may(people: dict[str, 
     assert set(re.findall(r'href="/karantina/(\w+)"', quality["sari"])) <= {"samsat"}
 
 
+def test_rows_are_taken_away_as_a_file_by_those_who_may(people: dict[str, Visitor], version: Version) -> None:
+    file = "/baris/samsat.pembayaran_pkb/baris.csv?tanggal=2026-11-19&kode_upt=01"
+    page = "/baris/samsat.pembayaran_pkb?tanggal=2026-11-19&kode_upt=01"
+    assert {n: v.get(file).status_code for n, v in people.items()} == {
+        "gubernur": 403, "dewi": 200, "budi": 200, "sari": 200,
+    }  # fmt: skip
+    assert "baris.csv" in people["dewi"].get(page).text
+    assert "baris.csv" not in people["gubernur"].get(page).text
+    assert people["sari"].get("/baris/pihps.harga_pangan_pasar/baris.csv").status_code == 403
+    assert people["dewi"].get("/baris/samsat.pembayaran_pkb/baris.csv?tanggal=x").status_code == 404
+    answer = people["dewi"].get(file)
+    assert answer.headers["content-disposition"] == 'attachment; filename="samsat.pembayaran_pkb.csv"'
+    [told] = version.records(
+        "SELECT count(*) AS n FROM source.samsat__pembayaran_pkb WHERE tanggal = DATE '2026-11-19' AND kode_upt = '01'"
+    )
+    assert len(answer.text.strip().splitlines()) == told["n"] + 1
+    assert people["dewi"].get("/baris/core.fct_gangguan_air/baris.csv").status_code == 200, "it has a list"
+
+
 # Languages
 
 

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from connectors.blobs import ArchiveError
 from connectors.registry import UnknownName
+from ssp_pipeline.command_centre.masking import csv_of
 from ssp_pipeline.command_centre.pages import overview
 from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed
 from ssp_pipeline.command_centre.pages.choices import choose
@@ -28,9 +29,9 @@ from ssp_pipeline.command_centre.pages.engine import STATIC, NavItem, assets, re
 from ssp_pipeline.command_centre.pages.events import Watch
 from ssp_pipeline.command_centre.pages.payloads import payloads
 from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
-from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
+from ssp_pipeline.command_centre.pages.rows import FILE_ROWS, Named, NoSuchRows, file_rows, find_rows, named
 from ssp_pipeline.command_centre.pages.views import FIRST_PAGE, QUALITY_PAGE, View, find_views, pages_of
-from ssp_pipeline.command_centre.roles import User
+from ssp_pipeline.command_centre.roles import Deed, User
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.web.drawing import DrawError, vega_bundle
 from ssp_pipeline.web.files import VEGA
@@ -88,6 +89,7 @@ class Dashboards:
             *[Route(f"/{p}", self._page(p), name=p) for p in self._pages if p != FIRST_PAGE],
             Route("/bagan/{nama}.json", self._chart),
             Route("/baris/{nama}", self._rows),
+            Route("/baris/{nama}/baris.csv", self._rows_file),
             Route("/muatan/{nama}", self._payloads),
             Route("/dinding", self._wall),
             Route("/dinding/{halaman}", self._slide),
@@ -112,7 +114,8 @@ class Dashboards:
     def _demand_page(self, user: User, page: str) -> None:
         """Raises Refused."""
         if not self._may_open(user, page):
-            self._centre.demand(user, {FIRST_PAGE: "ikhtisar", QUALITY_PAGE: "kualitas"}.get(page, "bidang"))  # type: ignore[arg-type]
+            deeds: dict[str, Deed] = {FIRST_PAGE: "ikhtisar", QUALITY_PAGE: "kualitas"}
+            self._centre.demand(user, deeds.get(page, "bidang"))
 
     def _may_read(self, user: User) -> Callable[[str], bool]:
         return lambda dataset: self._centre.may(user, "baris", dataset.partition(".")[0])
@@ -176,22 +179,47 @@ class Dashboards:
 
     async def _rows(self, request: Request) -> Response:
         user: User = request.state.user
-        name = request.path_params["nama"]
-        given = [(k, v) for k, v in request.query_params.multi_items() if k not in ("halaman", "bahasa")]
+        name, wanted, given = await self._wanted(request, "baris")
         try:
             page = int(request.query_params.get("halaman") or "1")
-            wanted = await self._read(lambda v: named(v, name))
-            for agency in wanted.agencies or ("",):
-                self._centre.demand(user, "baris", agency)
             version, found = await self._read(lambda v: (v, find_rows(v, wanted, given, page)))
         except (NoSuchRows, ValueError):
             raise HTTPException(404) from None
         dataset = name if wanted.table.startswith("source.") else ""
-        agency = dataset.partition(".")[0]
         return self._render(
-            request, "baris.html", version, nama=name, hasil=found, dataset=dataset,
-            boleh_muatan=bool(dataset) and self._centre.may(user, "muatan", agency),
+            request, "baris.html", version, nama=name, hasil=found, dataset=dataset, terbanyak=FILE_ROWS,
+            boleh_unduh=self._all_may(user, "unduh", wanted),
+            boleh_muatan=bool(dataset) and self._centre.may(user, "muatan", dataset.partition(".")[0]),
         )  # fmt: skip
+
+    async def _rows_file(self, request: Request) -> Response:
+        """The same rows as CSV."""
+        name, wanted, given = await self._wanted(request, "unduh")
+        try:
+            found = await self._read(lambda v: file_rows(v, wanted, given))
+        except NoSuchRows:
+            raise HTTPException(404) from None
+        body = await asyncio.to_thread(csv_of, found)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
+        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+    async def _wanted(self, request: Request, deed: Deed) -> tuple[str, Named, list[tuple[str, str]]]:
+        """The table that an address names and how it narrows it, if this may be done with all agencies in it.
+
+        Raises Refused, HTTPException.
+        """
+        name = request.path_params["nama"]
+        try:
+            wanted = await self._read(lambda v: named(v, name))
+        except (NoSuchRows, ValueError):
+            raise HTTPException(404) from None
+        for agency in wanted.agencies or ("",):
+            self._centre.demand(request.state.user, deed, agency)
+        query = request.query_params.multi_items()
+        return name, wanted, [(k, v) for k, v in query if k not in ("halaman", "bahasa")]
+
+    def _all_may(self, user: User, deed: Deed, wanted: Named) -> bool:
+        return all(self._centre.may(user, deed, agency) for agency in wanted.agencies or ("",))
 
     async def _payloads(self, request: Request) -> Response:
         """Archived payloads of a dataset, each with the address of its door."""

@@ -4,12 +4,14 @@ Belongs here: which table an address means, and its rows. Does not belong here: 
 and quarantined rows (`doors.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
+import polars as pl
+import polars.selectors as cs
 
 from ssp_pipeline.command_centre.pages.blocks import Column, column_of, columns_of, source_table
 from ssp_pipeline.command_centre.pages.reader import Version
@@ -18,6 +20,7 @@ from warehouse.duck import ident
 PAGE = 50
 LAST_PAGE = 200
 """Deeper pages are not leafed through: narrow the rows, or ask the snapshot itself."""
+FILE_ROWS = 100_000
 PARTITION = "partisi"
 _SCHEMAS = ("source", "core", "dashboard")
 
@@ -81,16 +84,7 @@ def find_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]],
     Raises NoSuchRows for a value that its column cannot hold.
     """
     columns = columns_of(version, wanted.table)
-    filters = [(c, v) for c, v in given if v and (c in columns or (c == PARTITION and wanted.partition))]
-    terms, bound = [], []
-    for name, value in filters:
-        column = name if name in columns else str(wanted.partition)
-        terms.append(f"{ident(column)} = ?")
-        bound.append(_typed(value, str(columns[column]["tipe"])))
-    where = f"WHERE {' AND '.join(terms)}" if terms else ""
-    schema, _, table = wanted.table.partition(".")
-    source = f"{ident(schema)}.{ident(table)} {where}"
-    order = f"ORDER BY {ident(wanted.partition)} DESC" if wanted.partition else ""
+    filters, source, bound, order = _narrowed(wanted, columns, given)
     try:
         [counted] = version.records(f"SELECT count(*) AS n FROM {source}", bound)
         page = min(max(page, 1), _pages(counted["n"]))
@@ -102,6 +96,34 @@ def find_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]],
         tuple(column_of(c, facts) for c, facts in columns.items()), tuple(found.select(list(columns)).rows()),
         tuple(filters), counted["n"], page,
     )  # fmt: skip
+
+
+def file_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """Rows that agree with `given`, for a file: `FILE_ROWS` at most. Lists become texts. Raises NoSuchRows."""
+    columns = columns_of(version, wanted.table)
+    filters, source, bound, order = _narrowed(wanted, columns, given)
+    names = ", ".join(ident(c) for c in columns)
+    try:
+        found = version.rows(f"SELECT {names} FROM {source} {order} LIMIT {FILE_ROWS}", bound)
+    except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        raise NoSuchRows(str(filters)) from error
+    return found.with_columns(cs.list().cast(pl.List(pl.String)).list.join(", "))
+
+
+def _narrowed(
+    wanted: Named, columns: Mapping[str, Mapping[str, Any]], given: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], str, list[Any], str]:
+    """The filters that hold, the table with its condition, the values bound in it, and the order. Raises NoSuchRows."""
+    filters = [(c, v) for c, v in given if v and (c in columns or (c == PARTITION and wanted.partition))]
+    terms, bound = [], []
+    for name, value in filters:
+        column = name if name in columns else str(wanted.partition)
+        terms.append(f"{ident(column)} = ?")
+        bound.append(_typed(value, str(columns[column]["tipe"])))
+    where = f"WHERE {' AND '.join(terms)}" if terms else ""
+    schema, _, table = wanted.table.partition(".")
+    order = f"ORDER BY {ident(wanted.partition)} DESC" if wanted.partition else ""
+    return filters, f"{ident(schema)}.{ident(table)} {where}", bound, order
 
 
 def _typed(value: str, sql_type: str) -> Any:

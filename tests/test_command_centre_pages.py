@@ -23,7 +23,7 @@ from ssp_pipeline.command_centre.pages.engine import FOLDER, bare_environment, w
 from ssp_pipeline.command_centre.pages.overview import figures, warnings
 from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
-from ssp_pipeline.command_centre.pages.views import find_views
+from ssp_pipeline.command_centre.pages.views import find_views, pages_of
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.settings import ROOT
 from tests.support.command_centre import Visitor, serving, with_people
@@ -249,6 +249,14 @@ def test_an_office_opens_data_quality_and_its_own_page_and_no_other(people: dict
     assert office.get("/bagan/pendapatan_upt.json").status_code == 200
     wall = office.get("/dinding").text
     assert re.findall(r'data-layar="([a-z]+)"', wall) == ["pendapatan", "kualitas"]
+
+
+def test_a_page_is_of_the_agencies_whose_figures_it_shows_and_not_of_those_that_keep_lists() -> None:
+    assert {p: set().union(*(v.agencies for v in views)) for p, views in pages_of(VIEWS).items()} == {
+        "ikhtisar": {"cctv", "epokir", "panel_harga", "pihps", "samsat", "sp2kp", "tirtanadi"},
+        "harga": {"panel_harga", "pihps", "sp2kp"}, "pendapatan": {"samsat"}, "air": {"tirtanadi"},
+        "pokir": {"epokir"}, "cctv": {"cctv"}, "kualitas": set(),
+    }  # fmt: skip
 
 
 def test_payloads_and_quarantine_are_linked_for_those_who_may(people: dict[str, Visitor]) -> None:

@@ -18,7 +18,10 @@ QUALITY_PAGE = "kualitas"
 
 @dataclass(frozen=True)
 class View:
-    """A view with its head and, if it has one, its chart. `agencies` are those whose data it is made from."""
+    """A view with its head and, if it has one, its chart.
+
+    `agencies` are those whose data it is made from; lists to look things up in are nobody's page.
+    """
 
     model: Model
     head: ViewHead
@@ -44,7 +47,7 @@ def find_views(roots: Sequence[Path], contracts: Sequence[Contract]) -> dict[str
     """All views that a page shows, by name, in the order of their pages. Raises ModelError."""
     models = {m.table: m for m in find_models(roots, SHARED_VIEWS.parent)}
     charts = {c.name: c for c in find_charts(roots, SHARED_VIEWS)}
-    agency = {f"source.{c.table}": c.agency for c in contracts}
+    agency = {f"source.{c.table}": c.agency for c in contracts if c.ext.mode != "acuan"}
     found = [
         View(m, m.head, charts.get(m.table.removeprefix("dashboard.")), _agencies(m, models, agency))
         for m in models.values()

@@ -30,11 +30,19 @@
     delete spec.title;
     spec.background = "transparent";
     spec.config = { ...spec.config, aria: false };
-    spec.config.axis = { ...spec.config.axis, labelLimit: Math.min(180, Math.round(room * 0.34)) };
-    each(spec, "axis", (axis) => { if (axis.labelLimit) axis.labelLimit = Math.min(axis.labelLimit, Math.round(room * 0.34)); });
+    const small = room < 600;
+    if (small) spec.config.text = { ...spec.config.text, fontSize: 10 };
+    const longest = Math.round(room * (small ? 0.42 : 0.34));
+    spec.config.axis = { ...spec.config.axis, labelLimit: Math.min(180, longest), ...(small ? { labelFontSize: 11 } : {}) };
+    each(spec, "axis", (axis) => { if (axis.labelLimit) axis.labelLimit = Math.min(axis.labelLimit, longest); });
+    // Legends stand below the drawing, behind its labels: they may not be wider than it.
     each(spec, "legend", (legend) => {
-      if (legend.gradientLength) legend.gradientLength = Math.min(legend.gradientLength, room - 40);
-      if (legend.columns || room < 600) legend.columns = Math.max(1, Math.min(legend.columns ?? 9, Math.floor(room / 150)));
+      if (legend.gradientLength) legend.gradientLength = Math.min(legend.gradientLength, Math.max(80, width));
+      if (legend.columns || small) legend.columns = Math.max(1, Math.min(legend.columns ?? 9, Math.floor(width / 130)));
+    });
+    if (small) each(spec, "x", (x) => {
+      if (!x.field || x.axis === null) return;
+      x.axis = x.type === "nominal" ? { ...x.axis, labelAngle: -40 } : { labelOverlap: "greedy", labelSeparation: 4, ...x.axis };
     });
     if (spec.hconcat) {
       const across = room < 720 ? 1 : spec.hconcat.length;

@@ -114,7 +114,7 @@ def test_the_report_opens_with_three_decisions_each_with_its_office(daily: Input
     calm = replace(daily, tables={**daily.tables, **{n: daily.tables[n].clear() for n in ("peringatan", "ikhtisar")}})
     values = content.build(calm).values
     assert (values["keputusan"], values["kurang"]) == ([], "Tidak ada hal lain yang melewati ambangnya.")
-    assert "Tidak ada peringatan yang berlangsung." in text_of(content.build(calm))
+    assert "Tidak ada peringatan yang berlangsung sampai pukul 06.55 WIB." in text_of(content.build(calm))
 
 
 def test_charts_draw_the_frozen_rows_with_the_specification_of_the_dashboards(daily: Inputs) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -18,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlglot import exp
 
+from connectors.contract.strict import read_yaml
 from warehouse.duck import LAKE
 
 _FRONT = re.compile(r"\A\s*/\*\s*---\n(?P<yaml>.*?)\n---\s*\*/(?P<sql>.*)\Z", re.DOTALL)
@@ -155,12 +157,16 @@ def read_select(path: Path, where: str, kind: type[Head]) -> tuple[Head, str]:
     if not front:
         raise ModelError(f"{where}: starts with a front matter /* --- … --- */")
     try:
-        head = kind.model_validate(yaml.safe_load(front["yaml"]))
+        document, doubled = read_yaml(front["yaml"].encode())
+        head = kind.model_validate(document)
     except (ValidationError, yaml.YAMLError) as error:
         raise ModelError(f"{where}: {error}") from None
+    if doubled:
+        raise ModelError(f"{where}: " + "; ".join(f"{key} {fault}" for key, fault in doubled))
     return head, front["sql"].strip().rstrip(";")
 
 
+@lru_cache(maxsize=1024)
 def tables_read(where: str, sql: str) -> frozenset[str]:
     """The lake's tables that a SELECT reads. Raises ModelError for anything but one SELECT over known schemas."""
     return frozenset(_tables(where, _parse(where, sql)))

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from connectors.contract.strict import read_yaml
+
 
 class Agency(BaseModel):
     """One office. `params` holds what another province would set otherwise; settings may override it."""
@@ -29,12 +31,15 @@ def load_agency(folder: Path) -> Agency:
     """Read `agency.yaml` of a folder. Raises ValueError with file, key and reason."""
     path = folder / "agency.yaml"
     try:
-        agency = Agency.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        document, doubled = read_yaml(path.read_bytes())
+        agency = Agency.model_validate(document)
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ValueError(f"{folder.name}/agency.yaml: {reasons}") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder.name}/agency.yaml: {error}") from None
+    if doubled:
+        raise ValueError(f"{folder.name}/agency.yaml: " + "; ".join(f"{key} {fault}" for key, fault in doubled))
     if agency.kode != folder.name:
         raise ValueError(f"{folder.name}/agency.yaml: kode '{agency.kode}' is not the folder's name")
     return agency

@@ -59,7 +59,7 @@ def section(book: Book) -> Section:
     made = Section(LETTER, "Peringatan dini")
     groups = _groups(book.inputs.rows("peringatan"), "sebab")
     if not groups:
-        made.sentence("Tidak ada peringatan yang berlangsung.")
+        made.sentence("Tidak ada peringatan yang berlangsung sampai pukul 06.55 WIB.")
         return made
     lines: list[Sequence[Text]] = []
     for group in groups:

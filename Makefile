@@ -42,7 +42,7 @@ test: $(INSTALLED) ## Run everything that CI runs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/ssp contract lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 crash: $(INSTALLED) ## Kill the job at random instants and at each named step, and see that nothing is lost
 	@$(BIN)/python -m tests.crash

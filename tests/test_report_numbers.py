@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from assets.report.governor.desk import Desk, make
+from assets.report.governor.inputs import load
 from tests.support import pdf_text
-from tests.support.recount import Recount
+from tests.support.recount import LIMIT, Recount, change, plain
 from tests.support.reports import figures, open_desk
 from tests.support.workspace import TODAY, Small
 from warehouse.lake import Lake
@@ -82,6 +83,26 @@ def test_every_number_of_the_daily_report_is_that_of_the_source_tables_in_the_te
         if re.sub(r"\s+", "", expected + figure["ref"]) not in day.text:
             wrong.append((figure["ref"], "not in the PDF", expected, ""))
     assert wrong == []
+
+
+def numbers_of(recount: Recount, warning: dict[str, Any]) -> list[str]:
+    """What the sentence of a warning is to say, in its order, counted from the source tables."""
+    said = warning["kalimat"]
+    if warning["aturan"] == "harga_di_atas_acuan":
+        place, source = re.search(r" di (.+?) Rp", said)[1], re.search(r"menurut (\w+)", said)[1]  # type: ignore[index]
+        price = next(p for name, p in recount.medium_rice(source).items() if plain(name) == plain(place))
+        return [f"Rp{indonesian(price, 0)}", indonesian(change(price, LIMIT), 1), f"Rp{indonesian(LIMIT, 0)}"]
+    assert warning["aturan"] == "cabang_belum_lapor", f"recount the numbers of {warning['aturan']} too"
+    return []
+
+
+def test_the_numbers_inside_the_sentences_of_warnings_are_those_of_the_source_tables(desk: Desk, day: Day) -> None:
+    kept = load((make(desk, "harian", TODAY).version.folder / "masukan.json").read_bytes())
+    printed_ones = [w for w in kept.rows("peringatan") if re.sub(r"\s+", "", w["kalimat"]) in day.text]
+    assert {w["aturan"] for w in printed_ones} >= {"harga_di_atas_acuan", "cabang_belum_lapor"}
+    for warning in printed_ones:
+        told = re.findall(r"Rp[\d.]*\d|\d+,\d(?= persen)", warning["kalimat"])
+        assert told == numbers_of(day.recount, warning), warning["kalimat"]
 
 
 def test_the_numbers_of_the_weekly_report_are_those_of_the_source_tables(day: Day, week: list[dict[str, Any]]) -> None:

@@ -122,7 +122,7 @@ def marked() -> list[Any]:
     return [pytest.param(command, id=f"{name}: {command[:60]}") for command, name in found.items()]
 
 
-CHANGING = ("ssp maintain", "ssp forget", "ssp replay", "ssp deliver")
+CHANGING = ("ssp maintain", "ssp forget", "ssp replay", "ssp deliver", "ssp report")
 
 
 @pytest.mark.parametrize("command", marked())

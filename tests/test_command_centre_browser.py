@@ -1,6 +1,5 @@
 """The command centre in a real browser: charts, filters, the way to the rows, phone and wall widths, axe-core."""
 
-import base64
 import contextlib
 import os
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ssp_pipeline.command_centre.service import Centre
-from tests.support.browser import WIDTHS, opened, overflow, violations
+from tests.support.browser import WIDTHS, opened, overflow, violations, webp
 from tests.support.command_centre import serving, with_people
 from tests.support.command_centre_browser import all_charts_drawn, log_in, looking
 from tests.support.workspace import Small
@@ -52,14 +51,6 @@ SNAPSHOTS = "GAMBAR_RUANG_DARI"
 REPLAY = "GAMBAR_RUANG_2024_DARI"
 """Name the folders of snapshots (a month of all agencies; the replayed prices of 2024) whose pages become the pictures
 in docs/gambar; without them pictures of the small warehouse are made and thrown away."""
-_TO_WEBP = """async (png) => {
-  const picture = new Image();
-  picture.src = "data:image/png;base64," + png;
-  await picture.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
-  canvas.getContext("2d").drawImage(picture, 0, 0);
-  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +191,8 @@ def test_pages_of_the_manual_can_be_pictured(browser: Browser, address: str, log
                 page.goto(where + path)
                 all_charts_drawn(page)
                 page.evaluate("place => place ? document.querySelector(place).scrollIntoView() : scrollTo(0, 0)", place)
-                png = base64.b64encode(page.screenshot(animations="disabled")).decode()
-            picture = base64.b64decode(blank.evaluate(_TO_WEBP, png))
+                png = page.screenshot(animations="disabled")
+            picture = webp(blank, png)
             assert picture[8:12] == b"WEBP"
             assert 5_000 < len(picture) < 250_000
             (folder / f"ruang-{name}.webp").write_bytes(picture)

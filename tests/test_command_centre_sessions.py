@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from ssp_pipeline.command_centre.accounts import Accounts
 from ssp_pipeline.command_centre.audit import Audit
-from ssp_pipeline.command_centre.lockout import Bucket, Lockout, network
+from ssp_pipeline.command_centre.lockout import Bucket, Lockout
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.command_centre.sessions import Sessions
 from ssp_pipeline.command_centre.store import Store
+from ssp_pipeline.web.address import one_client
 from tests.support.command_centre import Clock, Visitor, serving, trail, with_people
 
 GUBERNUR = User("gubernur", frozenset({"pimpinan"}))
@@ -136,8 +137,8 @@ def test_time_heals_and_a_good_try_heals_the_account(tmp_path: Path) -> None:
 
 
 def test_one_ipv6_connection_is_one_client_whatever_address_it_takes() -> None:
-    assert network("2001:db8:1:2:3::1") == network("2001:db8:1:2:ffff::9") != network("2001:db8:1:3::1")
-    assert network("::ffff:203.0.113.7") == network("203.0.113.7")
+    assert one_client("2001:db8:1:2:3::1") == one_client("2001:db8:1:2:ffff::9") != one_client("2001:db8:1:3::1")
+    assert one_client("::ffff:203.0.113.7") == one_client("203.0.113.7")
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,6 +1,5 @@
 """The portal in a real browser: everyone can read every kind of page, at every width, with and without scripts."""
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from ssp_pipeline.portal.site import SiteOptions
 from ssp_pipeline.portal.site.dataset import withdrawn_page
 from ssp_pipeline.portal.site.engine import Setting
-from tests.support.browser import WIDTHS, opened, overflow, violations
+from tests.support.browser import WIDTHS, opened, overflow, violations, webp
 from tests.support.portal import Served, running
 from warehouse.opendata.manifest import Withdrawn, current, read_release, read_version
 
@@ -59,14 +58,6 @@ SHOWN = {
 PUBLIC_FOLDER = "GAMBAR_DARI"
 """Names the public folder whose pages become the pictures in docs/gambar; without it pictures of a small release are
 made and thrown away."""
-_TO_WEBP = """async (png) => {
-  const picture = new Image();
-  picture.src = "data:image/png;base64," + png;
-  await picture.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
-  canvas.getContext("2d").drawImage(picture, 0, 0);
-  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -278,8 +269,8 @@ def test_pages_of_the_manual_can_be_pictured(browser: Browser, served: Served, t
                     expect(page.locator("#hasil table")).to_be_visible()
                 if place == "#grafik":
                     expect(page.locator(".grafik img")).to_have_js_property("complete", True)
-                png = base64.b64encode(page.screenshot(animations="disabled")).decode()
-            picture = base64.b64decode(blank.evaluate(_TO_WEBP, png))
+                png = page.screenshot(animations="disabled")
+            picture = webp(blank, png)
             assert picture[8:12] == b"WEBP"
             assert 5_000 < len(picture) < 150_000
             (folder / f"portal-{name}.webp").write_bytes(picture)

@@ -1,6 +1,5 @@
 """Reports as people see them: the mail in a browser, and pictures of pages for the manual, which tells the truth."""
 
-import base64
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ import orjson
 import pytest
 import typst
 import vl_convert
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from assets.report.charts import SHARED_VIEWS, find_charts
 from assets.report.governor import content
@@ -17,7 +16,7 @@ from assets.report.governor.desk import folder_of, make
 from assets.report.governor.inputs import Inputs, load
 from assets.report.governor.render import chart_specs
 from assets.report.render import PRINT_FONT
-from tests.support.browser import opened, overflow, violations
+from tests.support.browser import opened, overflow, violations, webp
 from tests.support.documents import commands, runnable, shell
 from tests.support.reports import open_desk
 from tests.support.workspace import TODAY, Small
@@ -29,14 +28,6 @@ TEMPLATES = ROOT / "assets" / "report" / "governor"
 DATA_FOLDER = "LAPORAN_DARI"
 """Names the data folder whose report becomes the pictures in docs/gambar; without it pictures of a small report are
 made and thrown away."""
-_TO_WEBP = """async (png) => {
-  const picture = new Image();
-  picture.src = "data:image/png;base64," + png;
-  await picture.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
-  canvas.getContext("2d").drawImage(picture, 0, 0);
-  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +50,6 @@ def page_pictures(inputs: Inputs, folder: Path) -> list[bytes]:
     pages = compiler.compile(format="png", ppi=104, timestamp=int(made.timestamp()))
     assert isinstance(pages, list)
     return [page for page in pages if page is not None]
-
-
-def webp(page: Page, png: bytes) -> bytes:
-    return base64.b64decode(page.evaluate(_TO_WEBP, base64.b64encode(png).decode()))
 
 
 def test_pages_of_the_daily_report_can_be_pictured(browser: Browser, small: Small, tmp_path: Path) -> None:

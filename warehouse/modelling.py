@@ -213,6 +213,23 @@ def find_models(roots: Sequence[Path], shared: Path) -> tuple[Model, ...]:
         raise ModelError(f"models depend on each other in a circle: {' → '.join(error.args[1])}") from None
 
 
+def agencies_of(model: Model, models: Mapping[str, Model], agency: Mapping[str, str]) -> frozenset[str]:
+    """Agencies whose data a model is made from, through all models between; `agency` gives that of a source table."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = list(model.inputs)
+    while waiting:
+        table = waiting.pop()
+        if table in seen:
+            continue
+        seen.add(table)
+        if table in agency:
+            found.add(agency[table])
+        elif table in models:
+            waiting.extend(models[table].inputs)
+    return frozenset(found)
+
+
 def render(model: Model, restrict: Callable[[str], str | None]) -> str:
     """The model's SQL over the lake. `restrict` gives, for an input, a condition on its rows or None."""
     tree = sqlglot.parse_one(model.sql, read="duckdb")

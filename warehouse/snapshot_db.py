@@ -14,7 +14,7 @@ from connectors.contract.model import SINGLE_PARTITION
 from warehouse.build import Builder
 from warehouse.duck import bare, ident, literal
 from warehouse.lake import Lake
-from warehouse.modelling import Model
+from warehouse.modelling import Model, agencies_of
 
 Facts = dict[str, Any]
 """Of one part: `baris` (rows), `awal` and `akhir` (first and last partition, null without one), `asal` (origins)."""
@@ -98,7 +98,9 @@ def find_tables(lake: Lake, builder: Builder, contracts: Sequence[Contract], mod
     by_name = {m.table: m for m in models}
     agency = {f"source.{c.table}": c.agency for c in contracts}
     found = [_source_table(c, types.get(f"source.{c.table}", {}), builder) for c in contracts]
-    found += [_model_table(m, types.get(m.table, {}), builder, _agencies(m, by_name, agency)) for m in models]
+    found += [
+        _model_table(m, types.get(m.table, {}), builder, tuple(sorted(agencies_of(m, by_name, agency)))) for m in models
+    ]
     return [t for t in found if t.columns]
 
 
@@ -130,23 +132,6 @@ def _model_table(model: Model, types: Mapping[str, str], builder: Builder, agenc
         model.table, model.head.description, model.head.grain, "", agencies, tuple(sorted(model.inputs)), columns,
         model.head.partition, _months(digests), digests,
     )  # fmt: skip
-
-
-def _agencies(model: Model, models: Mapping[str, Model], agency: Mapping[str, str]) -> tuple[str, ...]:
-    """Agencies whose data a model is made from, through all models between."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    waiting = list(model.inputs)
-    while waiting:
-        table = waiting.pop()
-        if table in seen:
-            continue
-        seen.add(table)
-        if table in agency:
-            found.add(agency[table])
-        elif table in models:
-            waiting.extend(models[table].inputs)
-    return tuple(sorted(found))
 
 
 def _months(digests: Mapping[str, str]) -> dict[str, list[str]]:

@@ -8,12 +8,12 @@ Belongs here: counting. Does not belong here: passwords, answers.
 """
 
 import hashlib
-import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ssp_pipeline.command_centre.store import Store
+from ssp_pipeline.web.address import one_client
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Lockout:
         self._put(theirs, bucket, max(self._level(theirs, bucket) - 1, 0.0))
 
     def _parts(self, account: str, client: str) -> tuple[tuple[bytes, Bucket], tuple[bytes, Bucket]]:
-        return (_key("akun", account), self._account), (_key("klien", network(client)), self._client)
+        return (_key("akun", account), self._account), (_key("klien", one_client(client)), self._client)
 
     def _level(self, key: bytes, bucket: Bucket) -> float:
         rows = self._store.ask("SELECT tingkat, pada FROM gagal WHERE kunci = ?", (key,))
@@ -89,19 +89,6 @@ class Lockout:
             "DELETE FROM gagal WHERE kunci IN (SELECT kunci FROM gagal ORDER BY pulih DESC LIMIT -1 OFFSET ?)",
             (self._keep,),
         )
-
-
-def network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one IPv6 connection usually has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 def _key(kind: str, name: str) -> bytes:

@@ -28,6 +28,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssp_pipeline.portal.errors import Problem
+from ssp_pipeline.web.address import one_client
 
 Work = Literal["api", "sql", "lapor"]
 _MINUTE, _DAY = 60.0, 86_400.0
@@ -141,7 +142,7 @@ class Limits:
                     403, "kunci_tidak_dikenal", "Kunci API tidak dikenal; hapus kuncinya atau minta yang baru."
                 )
             return Asker(found[0], ("kunci", found[0]), found[1])
-        return Asker("", hashlib.blake2b(_network(address).encode(), key=self._salt, digest_size=12).digest())
+        return Asker("", hashlib.blake2b(one_client(address).encode(), key=self._salt, digest_size=12).digest())
 
     def _reread(self) -> None:
         """Take up a changed keys file; a broken one leaves the keys as they are."""
@@ -183,19 +184,6 @@ class Limits:
                 429, "terlalu_sering", f"Terlalu banyak permintaan; coba lagi dalam {seconds} detik.",
                 headers={"Retry-After": seconds},
             )  # fmt: skip
-
-
-def _network(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 that one IPv6 connection usually has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network(f"{parsed}/64", strict=False))
-    return str(parsed)
 
 
 def _stamp(path: Path | None) -> tuple[int, int]:

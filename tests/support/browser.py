@@ -4,6 +4,7 @@ Belongs here: finding and opening it, and what every page is asked. Does not bel
 (`browser_fixtures.py`), the pages.
 """
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,14 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 WIDTHS = (375, 1024, 1920)
 """A phone, a laptop, a screen on a wall."""
 
+_TO_WEBP = """async (png) => {
+  const picture = new Image();
+  picture.src = "data:image/png;base64," + png;
+  await picture.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  return canvas.toDataURL("image/webp", 0.8).split(",")[1];
+}"""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -63,3 +72,8 @@ def violations(page: Page) -> list[str]:
 def overflow(page: Page) -> int:
     """Pixels by which a page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def webp(page: Page, png: bytes) -> bytes:
+    """A picture in the form that the manual keeps; any page may turn it."""
+    return base64.b64decode(page.evaluate(_TO_WEBP, base64.b64encode(png).decode()))

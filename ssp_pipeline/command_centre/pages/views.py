@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assets.report.charts import SHARED_VIEWS, Chart, find_charts
 from connectors.contract import Contract
-from warehouse.modelling import Model, ViewHead, find_models
+from warehouse.modelling import Model, ViewHead, agencies_of, find_models
 
 FIRST_PAGE = "ikhtisar"
 QUALITY_PAGE = "kualitas"
@@ -49,7 +49,7 @@ def find_views(roots: Sequence[Path], contracts: Sequence[Contract]) -> dict[str
     charts = {c.name: c for c in find_charts(roots, SHARED_VIEWS)}
     agency = {f"source.{c.table}": c.agency for c in contracts if c.ext.mode != "acuan"}
     found = [
-        View(m, m.head, charts.get(m.table.removeprefix("dashboard.")), _agencies(m, models, agency))
+        View(m, m.head, charts.get(m.table.removeprefix("dashboard.")), agencies_of(m, models, agency))
         for m in models.values()
         if isinstance(m.head, ViewHead) and m.head.halaman
     ]
@@ -62,19 +62,3 @@ def pages_of(views: Mapping[str, View]) -> dict[str, list[View]]:
     for view in views.values():
         pages.setdefault(str(view.head.halaman), []).append(view)
     return pages
-
-
-def _agencies(model: Model, models: Mapping[str, Model], agency: Mapping[str, str]) -> frozenset[str]:
-    found: set[str] = set()
-    seen: set[str] = set()
-    waiting = [model.table]
-    while waiting:
-        table = waiting.pop()
-        if table in seen:
-            continue
-        seen.add(table)
-        if table in agency:
-            found.add(agency[table])
-        elif table in models:
-            waiting.extend(models[table].inputs)
-    return frozenset(found)

@@ -270,6 +270,7 @@ def test_nothing_is_read_and_nothing_is_shown_when_the_line_cannot_be_written(
     path = f"/muatan/{WATER}/{sha}" if kind == "muatan" else f"/karantina/{WATER}"
     answer = place.people["tono"].get(path)
     assert answer.status_code == 500
+    assert answer.headers["connection"] == "close"
     assert read == []
 
 

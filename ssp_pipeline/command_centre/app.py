@@ -129,4 +129,5 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, _: Exception) -> Response:
-    return render(request, "tolak.html", status=500, jenis="galat")
+    # The server hangs up after a fault; who is not told would ask again on a dead connection.
+    return render(request, "tolak.html", status=500, jenis="galat", headers={"Connection": "close"})

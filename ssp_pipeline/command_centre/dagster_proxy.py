@@ -1,9 +1,9 @@
-"""Dagster's own pages behind our door: requests, answers and websockets handed on to its web server on loopback.
+"""Dagster's own pages behind our door: requests, answers and websockets handed on to its web server.
 
 Dagster has no login and its pages can change everything, so only operators pass, only pages of ours may send, and what
 changes something is a line of the audit trail first. It never sees our cookies, nor headers that name a person.
 
-Belongs here: handing on. Does not belong here: the origin rule (`gate.py`), starting Dagster (`up.py`).
+Belongs here: handing on. Does not belong here: the origin rule (`gate.py`), starting Dagster (`dagster_web.py`, `up.py`).
 """
 
 import asyncio
@@ -73,6 +73,7 @@ class DagsterProxy:
     async def hand_on(self, request: Request) -> Response:
         """One request and its answer, as it comes. Raises Refused, HTTPException."""
         self._centre.demand(request.state.user, "dagster")
+        target = _target(request.scope["raw_path"], request.scope["query_string"])
         if request.method == "GET" and request.url.path.endswith("/graphql") and not _wants_page(request):
             # Dagster would run a mutation that stands in an address, and so a link of anybody's would.
             raise HTTPException(405, headers={"Allow": "POST"})
@@ -80,9 +81,8 @@ class DagsterProxy:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             await self._note(request, body)
         handed = self._client.build_request(
-            request.method, _target(request.scope["raw_path"], request.scope["query_string"]),
-            headers=_only(request.headers.items(), _TO_DAGSTER), content=body,
-        )  # fmt: skip
+            request.method, target, headers=_only(request.headers.items(), _TO_DAGSTER), content=body
+        )
         try:
             answer = await self._client.send(handed, stream=True)
         except httpx.TransportError:
@@ -178,7 +178,8 @@ def _code(code: int | None) -> int:
 
 def _target(raw_path: bytes, query: bytes) -> str:
     path = raw_path.partition(b"?")[0].decode("latin-1")
-    if not path.startswith(DAGSTER + "/"):
+    # Dots would be resolved on the way to Dagster: it would be asked for another path than the one that was judged.
+    if not path.startswith(DAGSTER + "/") or not {".", ".."}.isdisjoint(path.split("/")):
         raise HTTPException(404)
     return path + ("?" + query.decode("latin-1") if query else "")
 

@@ -3,7 +3,7 @@
 Dagster has no login and its pages can change everything, so only operators pass, only pages of ours may send, and what
 changes something is a line of the audit trail first. It never sees our cookies, nor headers that name a person.
 
-Belongs here: handing on. Does not belong here: the origin rule (`gate.py`), starting Dagster (`dagster_web.py`, `up.py`).
+Belongs here: handing on. Does not belong here: the origin rule (`gate.py`), Dagster's web server (`dagster_web.py`).
 """
 
 import asyncio

@@ -20,6 +20,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PASSWORD = re.compile(r"(password\s*=\s*)(?:'[^']*'|[^\s\"]+)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 _CATALOGS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+_BATCH_ROWS = 122_880
+"""A row group of DuckDB's: a batch fills one."""
 _EXTRAS = {"postgres_scanner": " (it comes with the extra 'postgres')"}
 
 
@@ -99,8 +101,12 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def arrow(frame: pl.DataFrame) -> Any:
-    """A frame as an Arrow table that DuckDB can read, without a copy of its texts."""
-    return frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    """A frame as an Arrow table that DuckDB can read, without a copy of its texts.
+
+    DuckDB gives each of its threads a batch at a time, so a frame in one piece would be the work of one thread.
+    """
+    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    return type(table).from_batches(table.to_batches(max_chunksize=_BATCH_ROWS), table.schema)
 
 
 def bare(

@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.models import POOL, asset_key
 from assets.sources import OpenWorkspace
-from assets.timeliness import GRACE, expected_newest
+from assets.timeliness import GRACE, expected_newest, promise_row
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from warehouse import alerts, ops
@@ -39,12 +39,13 @@ def note_promises(workspace: Workspace) -> int:
 
     Gives the number of rows written: only what differs from today's last note.
     """
-    lake, now = workspace.lake, datetime.now(UTC)
+    lake, registry, now = workspace.lake, workspace.registry, datetime.now(UTC)
     newest = dict(lake.query(_NEWEST).iter_rows())
     noted = {row["dataset"]: row for row in lake.query(_NOTED, [workspace.today.isoformat()]).iter_rows(named=True)}
     rows = []
-    for contract in workspace.registry.contracts:
-        row = _promise(workspace, contract, newest.get(contract.id))
+    for contract in registry.contracts:
+        agency, expected = registry.agencies[contract.agency], expected_newest(contract, workspace.now - GRACE)
+        row = promise_row(contract, agency, workspace.today, expected, newest.get(contract.id))
         if noted.get(contract.id) != row:
             rows.append({**row, "run_id": workspace.run_id, "waktu": now})
     if rows:
@@ -52,30 +53,10 @@ def note_promises(workspace: Workspace) -> int:
     return len(rows)
 
 
-def _promise(workspace: Workspace, contract: Contract, newest: str | None) -> dict[str, Any]:
-    agency = workspace.registry.agencies[contract.agency]
-    expected = expected_newest(contract, workspace.now - GRACE)
-    return {
-        "partisi": workspace.today.isoformat(),
-        "dataset": contract.id,
-        "judul": contract.title,
-        "instansi": contract.agency,
-        "nama": agency.nama,
-        "opd": agency.opd or agency.instansi,
-        "butiran": contract.ext.partisi,
-        "hari_kerja": contract.ext.hari_kerja,
-        "diharapkan": expected,
-        "terbaru": newest,
-        "tepat": newest is not None and (expected is None or newest >= expected),
-    }
-
-
 def judge_alerts(workspace: Workspace) -> alerts.Judged:
     """Judge all rules for today by what the lake holds. Raises RuleError for faulty rule files."""
     rules = rules_of(workspace)
-    return alerts.judge(
-        workspace.lake, rules, workspace.today, datetime.now(UTC), workspace.run_id, opd=DEFAULT_OPD
-    )  # fmt: skip
+    return alerts.judge(workspace.lake, rules, workspace.today, datetime.now(UTC), workspace.run_id, opd=DEFAULT_OPD)
 
 
 def rules_of(workspace: Workspace) -> tuple[Rule, ...]:

@@ -1,11 +1,14 @@
-"""Which partition should be the newest by now, from the contract's promise. Not from what was delivered."""
+"""Which partition should be the newest by now, from the contract's promise. Not from what was delivered, which
+`promise_row` sets beside it.
+"""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from connectors.contract import Contract
+from connectors.contract import Agency, Contract
 
 WIB = ZoneInfo("Asia/Jakarta")
 
@@ -39,6 +42,26 @@ def expected_newest(contract: Contract, now: datetime) -> str | None:
     local = now.astimezone(WIB).replace(tzinfo=None, second=0, microsecond=0) + timedelta(minutes=1)
     pulled = next(CronSim(contract.ext.jadwal, local, reverse=True), None)
     return None if pulled is None else promised(contract, pulled.date())
+
+
+def promise_row(
+    contract: Contract, agency: Agency, day: date, expected: str | None, newest: str | None
+) -> dict[str, Any]:
+    """A row of `ops.harapan` without `run_id` and `waktu`: the partition that a dataset promised by a day, and the
+    newest that is there."""
+    return {
+        "partisi": day.isoformat(),
+        "dataset": contract.id,
+        "judul": contract.title,
+        "instansi": contract.agency,
+        "nama": agency.nama,
+        "opd": agency.opd or agency.instansi,
+        "butiran": contract.ext.partisi,
+        "hari_kerja": contract.ext.hari_kerja,
+        "diharapkan": expected,
+        "terbaru": newest,
+        "tepat": newest is not None and (expected is None or newest >= expected),
+    }
 
 
 def due(contract: Contract, key: str) -> date | None:

@@ -14,7 +14,7 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from assets.timeliness import WIB, expected_newest, promised
+from assets.timeliness import WIB, expected_newest, promise_row, promised
 from connectors.contract import Agency, Contract
 from warehouse import ops
 from warehouse.duck import LAKE, ident, literal
@@ -182,26 +182,12 @@ class AsOf:
                 f"WHERE status IN ('diterima', 'kosong') AND ({self._outcomes()}) GROUP BY dataset"
             ).iter_rows()
         )  # fmt: skip
-        rows = []
-        for contract in contracts:
-            agency, expected, have = agencies[contract.agency], self._cut.expected[contract.id], newest.get(contract.id)
-            rows.append(
-                {
-                    "run_id": "laporan",
-                    "partisi": self._cut.day.isoformat(),
-                    "dataset": contract.id,
-                    "judul": contract.title,
-                    "instansi": contract.agency,
-                    "nama": agency.nama,
-                    "opd": agency.opd or agency.instansi,
-                    "butiran": contract.ext.partisi,
-                    "hari_kerja": contract.ext.hari_kerja,
-                    "diharapkan": expected,
-                    "terbaru": have,
-                    "tepat": have is not None and (expected is None or have >= expected),
-                    "waktu": datetime.combine(self._cut.day, MADE_AT, WIB),
-                }
-            )
+        day, at = self._cut.day, datetime.combine(self._cut.day, MADE_AT, WIB)
+        rows = [
+            {"run_id": "laporan", "waktu": at}
+            | promise_row(c, agencies[c.agency], day, self._cut.expected[c.id], newest.get(c.id))
+            for c in contracts
+        ]
         name = f"{_TEMP}harapan"
         columns = ops.TABLES[_PROMISES]
         lines = ", ".join(f"({', '.join(_constant(row[c], sql) for c, sql in columns.items())})" for row in rows)

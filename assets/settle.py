@@ -38,7 +38,7 @@ from warehouse.stage import (
     unplaced,
 )
 
-CHUNK_ROWS = 1 << 20
+CHUNK_ROWS = 3 << 18
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
 DROPPED_COLUMNS = "kolom_dibuang"

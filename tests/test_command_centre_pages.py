@@ -19,13 +19,14 @@ from connectors.registry import Registry
 from ssp_pipeline.command_centre.pages import reader, routes
 from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed, source_of
 from ssp_pipeline.command_centre.pages.choices import choose, label_of, table_of
-from ssp_pipeline.command_centre.pages.engine import FOLDER, bare_environment, words
+from ssp_pipeline.command_centre.pages.engine import FOLDER, words
 from ssp_pipeline.command_centre.pages.overview import figures, warnings
 from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
 from ssp_pipeline.command_centre.pages.views import find_views, pages_of
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.settings import ROOT
+from ssp_pipeline.web.templates import bare_environment
 from tests.support.command_centre import Visitor, serving, with_people
 from tests.support.workspace import Small
 

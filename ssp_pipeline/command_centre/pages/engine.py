@@ -13,11 +13,12 @@ from typing import Any, get_args
 from urllib.parse import urlencode
 
 from babel.numbers import format_compact_decimal
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ssp_pipeline.web.files import fingerprints
+from ssp_pipeline.web.templates import bare_environment
 from ssp_pipeline.web.words import NONE, SOURCE, Language, Words
 
 FOLDER = Path(__file__).parent
@@ -90,22 +91,10 @@ def assets() -> dict[str, str]:
     return fingerprints(STATIC)
 
 
-def bare_environment() -> Environment:
-    """Templates without a language; their texts can be listed through it."""
-    return Environment(
-        loader=FileSystemLoader([FOLDER / "templates", FOLDER.parent / "templates"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-
-
 @functools.cache
 def environment(language: Language) -> Environment:
     """Templates with the words of a language."""
-    w, env = words(language), bare_environment()
+    w, env = words(language), bare_environment(FOLDER / "templates", FOLDER.parent / "templates")
     env.install_gettext_callables(w.gettext, w.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         kata=functools.partial(spoken, w),

@@ -1,6 +1,6 @@
 """Templates, their words and the names of the files they load.
 
-Belongs here: the Jinja environment and fingerprinted assets. Does not belong here: what goes into a page.
+Belongs here: what the portal's templates know, and fingerprinted assets. Does not belong here: what goes into a page.
 """
 
 import functools
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from ssp_pipeline.portal.site.text import SOURCE, Language, Words, words
+from ssp_pipeline.web import templates as web_templates
 from ssp_pipeline.web import words as web_words
 from ssp_pipeline.web.files import fingerprints
 from warehouse.opendata.manifest import Version
@@ -114,26 +115,15 @@ def template_digest() -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in _FOLDER.rglob("*") if p.is_file() and p.suffix in {".html", ".po", ".py", ".json"}):
         digest.update(path.relative_to(_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update(Path(web_words.__file__).read_bytes())
+    for shared in (web_templates.__file__, web_words.__file__):
+        digest.update(Path(shared).read_bytes())
     digest.update(repr(assets()).encode())
     return digest.hexdigest()
 
 
-def environment() -> Environment:
-    """Templates without a language; their texts can be listed through it."""
-    return Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-
-
 @functools.cache
 def _environment(language: Language) -> Environment:
-    w, env = words(language), environment()
+    w, env = words(language), web_templates.bare_environment(_FOLDER / "templates")
     env.install_gettext_callables(w.gettext, w.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         aset=lambda name: assets()[name],

@@ -11,6 +11,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ssp_pipeline.command_centre.app import make_app
 from ssp_pipeline.command_centre.service import Centre
+from ssp_pipeline.web.server import server_config
 
 
 def config(centre: Centre, host: str, port: int) -> uvicorn.Config:
@@ -18,20 +19,13 @@ def config(centre: Centre, host: str, port: int) -> uvicorn.Config:
     options = centre.options
     trusted = [*options.forwarders, *(options.proxy.peers if options.proxy else ())]
     forwarded: Any = ProxyHeadersMiddleware(cast(Any, make_app(centre)), trusted)
-    return uvicorn.Config(
+    return server_config(
         _Peers(forwarded),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        lifespan="on",
-        loop="uvloop",
-        http="httptools",
+        host,
+        port,
         ws="websockets-sansio",
-        server_header=False,
         # Done above: the gate has to know the peer itself, too.
         proxy_headers=False,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
 

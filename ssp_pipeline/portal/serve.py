@@ -9,24 +9,18 @@ import uvicorn
 
 from ssp_pipeline.portal.app import Portal
 from ssp_pipeline.portal.service import Options
+from ssp_pipeline.web.server import server_config
 
 
 def config(options: Options, host: str, port: int, *, proxies: Sequence[str] = ()) -> uvicorn.Config:
     """The server's configuration. Only from the addresses `proxies` a forwarded client address is believed."""
-    return uvicorn.Config(
+    return server_config(
         Portal(options),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        lifespan="on",
-        loop="uvloop",
-        http="httptools",
+        host,
+        port,
         ws="none",
-        server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         backlog=1024,
     )

@@ -3,7 +3,7 @@
 import email.policy
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from email.message import EmailMessage
@@ -21,21 +21,15 @@ from assets.report.governor.desk import Desk, make
 from assets.report.governor.inputs import KINDS, READ, Inputs, Kind, load, read
 from assets.report.governor.render import DRAWN, chart_specs
 from tests.support import pdf_text
-from tests.support.reports import open_desk
-from tests.support.workspace import TODAY, Small
+from tests.support.workspace import TODAY
 from warehouse.modelling import find_models
+
+pytest_plugins = ["tests.support.report_fixtures"]
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "assets" / "report" / "governor"
 CHARTS = find_charts([ROOT / "connectors"], SHARED_VIEWS)
 BANNED = re.compile(r"hari\s*ini|kemarin|\bsekarang\b|\btoday\b", re.IGNORECASE)
-
-
-@pytest.fixture(scope="module")
-def desk(small_warehouse: Small, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    small = small_warehouse.copy(tmp_path_factory.mktemp("laporan") / "rumah")
-    with open_desk(small) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -14,9 +13,12 @@ from assets.report.governor.desk import Desk, make
 from assets.report.governor.inputs import load
 from tests.support import pdf_text
 from tests.support.recount import LIMIT, Recount, change, plain
-from tests.support.reports import figures, open_desk
-from tests.support.workspace import TODAY, Small
+from tests.support.reports import figures
+from tests.support.workspace import TODAY
 from warehouse.lake import Lake
+
+
+pytest_plugins = ["tests.support.report_fixtures"]
 
 
 def indonesian(value: Decimal, places: int) -> str:
@@ -52,13 +54,6 @@ class Day:
         self.text = pdf_text.text((folder / "laporan.pdf").read_bytes())
         self.pages = pdf_text.pages((folder / "laporan.pdf").read_bytes())
         self.recount = Recount(lake)
-
-
-@pytest.fixture(scope="module")
-def desk(small_warehouse: Small, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    small = small_warehouse.copy(tmp_path_factory.mktemp("laporan") / "rumah")
-    with open_desk(small) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,13 @@ class Section:
     opd: str = ""
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
+    def dated(self, rows: Sequence[Mapping[str, Any]], source: str, per: str) -> None:
+        """Say of which date a source's rows are (`per` with the date in the place of {}), or that there are none."""
+        if rows:
+            self.as_of = per.format(words.day(rows[0]["per_tanggal"]))
+        else:
+            self.missing(f"{source}: belum ada data.")
+
     def sentence(self, *runs: Run) -> None:
         self.blocks.append({"jenis": "kalimat", "isi": list(runs)})
 
@@ -108,6 +115,10 @@ class Book:
         self._versions: dict[str, list[tuple[str, str, str]]] = {}
         for row in inputs.rows("versi"):
             self._versions.setdefault(row["dataset"], []).append((row["partisi"], row["digest"], row["asal_data"]))
+
+    def section(self, letter: str, title: str, *datasets: str) -> Section:
+        """A part that tells of datasets: what of them is late, and the office whose task the first is."""
+        return Section(letter, title, late=self.late(*datasets), opd=self.opd(datasets[0]))
 
     def origin(self, row: Mapping[str, Any], *, first: date | str | None = None, as_of: date | None = None) -> Origin:
         """The origin of a view's row: its dataset and partition, or those from `first` on."""

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 def daily(book: Book) -> Section:
     """The last hour that was probed, the day's availability, and the cameras that are down."""
-    section = _begin(book)
+    section = book.section(LETTER, "CCTV", PROBES)
     rows = book.inputs.rows("cctv")
     if rows:
         hour = rows[0]["per_jam"]
@@ -44,14 +44,10 @@ def daily(book: Book) -> Section:
 
 def longer(book: Book, days: int) -> Section:
     """Availability over the last days."""
-    section = _begin(book)
+    section = book.section(LETTER, "CCTV", PROBES)
     _availability(book, section, days)
     section.table([], [], chart="cctv_harian")
     return section
-
-
-def _begin(book: Book) -> Section:
-    return Section(LETTER, "CCTV", late=book.late(PROBES), opd=book.opd(PROBES))
 
 
 def _availability(book: Book, section: Section, most: int) -> None:

@@ -37,12 +37,8 @@ def longer(book: Book) -> Section:
 
 
 def _begin(book: Book) -> Section:
-    section = Section(LETTER, "Pokok pikiran DPRD", late=book.late(PROPOSALS), opd=book.opd(PROPOSALS))
-    rows = book.inputs.rows("pokir")
-    if rows:
-        section.as_of = f"Potret E-Pokir (SIPD) per {words.day(rows[0]['per_tanggal'])}."
-    else:
-        section.missing("E-Pokir: belum ada data.")
+    section = book.section(LETTER, "Pokok pikiran DPRD", PROPOSALS)
+    section.dated(book.inputs.rows("pokir"), "E-Pokir", "Potret E-Pokir (SIPD) per {}.")
     return section
 
 

@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 def daily(book: Book) -> Section:
     """Changes against the day before, moves by market, prices over HET/HAP, gaps between regions."""
-    section, rows = _begin(book, (PIHPS, _MARKETS, _SP2KP, _PANEL, _MAP))
+    section, rows = _begin(book, PIHPS, _MARKETS, _SP2KP, _PANEL, _MAP)
     if rows:
         _counted(book, section, rows, "harian")
         step = "mingguan" if any(r["ubah_mingguan"] is not None for r in rows) else "harian"
@@ -45,7 +45,7 @@ def monthly(book: Book) -> Section:
 
 
 def _longer(book: Book, step: str) -> Section:
-    section, rows = _begin(book, (PIHPS, _SP2KP, _PANEL))
+    section, rows = _begin(book, PIHPS, _SP2KP, _PANEL)
     if rows:
         _counted(book, section, rows, step)
         _largest(book, section, rows, step, 12)
@@ -54,13 +54,11 @@ def _longer(book: Book, step: str) -> Section:
     return section
 
 
-def _begin(book: Book, datasets: Sequence[str]) -> tuple[Section, list[dict[str, Any]]]:
-    section = Section(LETTER, "Harga pangan", late=book.late(*datasets), opd=book.opd(PIHPS))
+def _begin(book: Book, *datasets: str) -> tuple[Section, list[dict[str, Any]]]:
+    section = book.section(LETTER, "Harga pangan", *datasets)
     rows = [r for r in book.inputs.rows("harga", sumber="pihps") if r["harga"] is not None]
-    if rows:
-        section.as_of = f"PIHPS tingkat provinsi per {words.day(rows[0]['per_tanggal'])}, tanggal tutup terakhir."
-    else:
-        section.missing("PIHPS tingkat provinsi: belum ada data.")
+    source = "PIHPS tingkat provinsi"
+    section.dated(rows, source, f"{source} per {{}}, tanggal tutup terakhir.")
     return section, rows
 
 

@@ -50,12 +50,8 @@ def monthly(book: Book) -> Section:
 
 
 def _begin(book: Book) -> Section:
-    section = Section(LETTER, "Pendapatan (Samsat)", late=book.late(PAYMENTS), opd=book.opd(PAYMENTS))
-    rows = book.inputs.rows("pendapatan")
-    if rows:
-        section.as_of = f"E-Samsat per {words.day(rows[0]['per_tanggal'])}, tanggal tutup terakhir."
-    else:
-        section.missing("E-Samsat: belum ada data.")
+    section = book.section(LETTER, "Pendapatan (Samsat)", PAYMENTS)
+    section.dated(book.inputs.rows("pendapatan"), "E-Samsat", "E-Samsat per {}, tanggal tutup terakhir.")
     return section
 
 

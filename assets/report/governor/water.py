@@ -38,7 +38,7 @@ def longer(book: Book, days: int) -> Section:
 
 
 def _begin(book: Book) -> Section:
-    return Section(LETTER, "Air (Tirtanadi)", late=book.late(PRODUCTION, DISTURBED, BRANCHES), opd=book.opd(PRODUCTION))
+    return book.section(LETTER, "Air (Tirtanadi)", PRODUCTION, DISTURBED, BRANCHES)
 
 
 def _days(book: Book) -> dict[date, list[dict[str, Any]]]:

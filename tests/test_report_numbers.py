@@ -17,7 +17,6 @@ from tests.support.reports import figures
 from tests.support.workspace import TODAY
 from warehouse.lake import Lake
 
-
 pytest_plugins = ["tests.support.report_fixtures"]
 
 

@@ -111,6 +111,15 @@ def test_the_report_opens_with_three_decisions_each_with_its_office(daily: Input
     assert "Tidak ada peringatan yang berlangsung sampai pukul 06.55 WIB." in text_of(content.build(calm))
 
 
+def test_warnings_that_are_no_decision_of_the_opening_take_no_reference(daily: Inputs) -> None:
+    warnings = daily.tables["peringatan"]
+    offices = pl.concat([warnings.with_columns(pl.lit(f"Dinas {n}").alias("opd")) for n in range(5)])
+    said = content.build(replace(daily, tables={**daily.tables, "peringatan": offices}))
+    assert len(said.values["keputusan"]) == 3
+    printed = text_of(said)
+    assert [f.ref for f in said.figures if f"[{f.ref}]" not in printed.partition("RUJUKAN ANGKA")[0]] == []
+
+
 def test_charts_draw_the_frozen_rows_with_the_specification_of_the_dashboards(daily: Inputs) -> None:
     said = content.build(daily)
     assert set(said.charts) == set(DRAWN)

@@ -44,14 +44,15 @@ def _words() -> dict[str, Any]:
 
 def decisions(book: Book) -> list[Decision]:
     """The three gravest things: warnings by rule and office, then indicators that need attention."""
-    found = [_warned(book, group) for group in _groups(book.inputs.rows("peringatan"), "aturan", "opd")]
+    groups = _groups(book.inputs.rows("peringatan"), "aturan", "opd")
+    found = [_warned(book, group) for group in groups[:MOST]]
     told = {d.asked for d in found}
     for row in book.inputs.rows("ikhtisar"):
         asked = _asked(_words()["indikator"].get(row["indikator"], _words()["lainnya"]["minta"]), row["opd"])
         if len(found) < MOST and asked not in told:
             told.add(asked)
             found.append(_indicated(book, row, asked))
-    return found[:MOST]
+    return found
 
 
 def section(book: Book) -> Section:

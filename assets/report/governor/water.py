@@ -188,7 +188,7 @@ def _month(book: Book, section: Section) -> None:
                 many,
                 f.number(many),
                 "cabang",
-                {"melapor": True} if many == len(told) else {},
+                {} if name == "Cabang" else {"melapor": True},
                 "kode_cabang",
                 origin,
             )

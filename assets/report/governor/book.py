@@ -6,7 +6,7 @@ in a number. Belongs here: these forms and the numbering. Does not belong here: 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -138,7 +138,7 @@ class Book:
         letter: str,
         name: str,
         value: Decimal | int | float | None,
-        text: str,
+        form: Callable[[Any], str],
         table: str,
         key: Mapping[str, Any],
         column: str,
@@ -147,9 +147,10 @@ class Book:
         mark: str = "",
         rows: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Number a figure; gives its run, or `NO_DATA` where there is no value."""
+        """Number a figure, printed in a form; gives its run, or `NO_DATA` where there is no value."""
         if value is None:
             return NO_DATA
+        text = form(value)
         self._counts[letter] = number = self._counts.get(letter, 0) + 1
         ref = f"{letter}{number}"
         plain = {k: v.isoformat() if isinstance(v, date) else v for k, v in key.items()}
@@ -162,7 +163,7 @@ class Book:
             return {"t": "–", "w": "kosong"}
         text = words.change(percent)
         mark = "" if text == "0,0%" or good is None else "turun" if (percent > 0) == good else "naik"
-        return self.figure(letter, name, percent, text, *where, mark=mark, **more)
+        return self.figure(letter, name, percent, words.change, *where, mark=mark, **more)
 
     def late(self, *datasets: str) -> str:
         """What is missing of these datasets by the report's date; "" when all promised is there."""

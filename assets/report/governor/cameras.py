@@ -27,13 +27,13 @@ def daily(book: Book) -> Section:
         origin = book.origin(rows[0])
         runs: Text = [
             "Dari ",
-            book.figure(LETTER, "Kamera terdaftar", len(rows), f.number(len(rows)), "cctv", {}, "id_kamera", origin),
+            book.figure(LETTER, "Kamera terdaftar", len(rows), f.number, "cctv", {}, "id_kamera", origin),
         ]
         runs += [" kamera: "]
         for number, state in enumerate(_STATES):
             many = sum(1 for r in rows if r["keadaan"] == state)
             count = book.figure(
-                LETTER, f"Kamera {state}", many, f.number(many), "cctv", {"keadaan": state}, "keadaan", origin
+                LETTER, f"Kamera {state}", many, f.number, "cctv", {"keadaan": state}, "keadaan", origin
             )
             runs += [", " if number else "", count, f" {state}"]
         section.sentence(*runs, ".")
@@ -67,19 +67,15 @@ def _availability(book: Book, section: Section, most: int) -> None:
     origin = book.origin(chosen[-1], first=first)
     key: dict[str, date] = {"tanggal": last} if most == 1 else {"dari": first, "sampai": last}
     uptime = Decimal(100 * good) / (good + bad) if good + bad else None
-    shown = "" if uptime is None else words.share(uptime)
     runs: Text = [f"Ketersediaan {words.span(first, last)} "]
-    runs += [book.figure(LETTER, "Ketersediaan siaran", uptime, shown, "cctv_harian", key, "slot", origin), " dari "]
     runs += [
-        book.figure(
-            LETTER, "Pemeriksaan yang sah", good + bad, f.number(good + bad), "cctv_harian", key, "slot", origin
-        )
+        book.figure(LETTER, "Ketersediaan siaran", uptime, words.share, "cctv_harian", key, "slot", origin),
+        " dari ",
     ]
+    runs += [book.figure(LETTER, "Pemeriksaan yang sah", good + bad, f.number, "cctv_harian", key, "slot", origin)]
     unknown = sum(slots.values()) - good - bad
     runs += [" pemeriksaan yang sah; "]
-    runs += [
-        book.figure(LETTER, "Slot tidak diketahui", unknown, f.number(unknown), "cctv_harian", key, "slot", origin)
-    ]
+    runs += [book.figure(LETTER, "Slot tidak diketahui", unknown, f.number, "cctv_harian", key, "slot", origin)]
     section.sentence(*runs, " slot tidak diketahui dan tidak dihitung mati.")
 
 
@@ -92,7 +88,7 @@ def _down(book: Book, section: Section, rows: list[dict[str, Any]]) -> None:
             LETTER,
             f"Jam mati kamera {row['id_kamera']}",
             hours,
-            f.number(hours or 0),
+            f.number,
             "cctv",
             {"id_kamera": row["id_kamera"]},
             "jam_mati",

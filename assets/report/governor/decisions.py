@@ -4,7 +4,7 @@ The words of what is asked for are in `keputusan.yaml`. Belongs here: ranking an
 when a warning starts (`aturan.yaml` of the agencies).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ LETTER = "W"
 MOST = 3
 
 _WORDS = Path(__file__).with_name("keputusan.yaml")
+_FORMS: Mapping[str, Callable[[Any], str]] = {"Rp": words.money, "persen": words.share}
+"""How indicators of a unit are printed; all others are numbers before their unit."""
 _LEVELS = {"kritis": "Kritis", "waspada": "Waspada", "info": "Info"}
 
 Row = Mapping[str, Any]
@@ -115,21 +117,13 @@ def _warned(book: Book, group: Sequence[Row]) -> Decision:
 
 def _indicated(book: Book, row: Row, asked: str) -> Decision:
     key, origin = {"indikator": row["indikator"]}, book.origin(row)
-    value = row["nilai"]
-    shown = (
-        words.money(value)
-        if row["satuan"] == "Rp"
-        else words.share(value)
-        if row["satuan"] == "persen"
-        else f.number(value)
-    )
-    unit = "" if row["satuan"] in ("Rp", "persen") else f" {row['satuan']}"
+    form = _FORMS.get(row["satuan"], f.number)
+    unit = "" if row["satuan"] in _FORMS else f" {row['satuan']}"
     text: Text = [
         f"{row['nama']}: ",
-        book.figure(LETTER, row["nama"], value, shown, "ikhtisar", key, "nilai", origin),
-        unit,
+        book.figure(LETTER, row["nama"], row["nilai"], form, "ikhtisar", key, "nilai", origin),
+        f"{unit} per {f.short_date(row['per_tanggal'])}.",
     ]
-    text.append(f" per {f.short_date(row['per_tanggal'])}.")
     return Decision("waspada", text, asked, row["opd"] or "")
 
 
@@ -146,7 +140,7 @@ def _count(book: Book, group: Sequence[Row]) -> Run:
         LETTER,
         f"Banyaknya peringatan {group[0]['judul']}",
         many,
-        f.number(many),
+        f.number,
         "peringatan",
         key,
         "nomor",
@@ -159,7 +153,14 @@ def _value(book: Book, row: Row) -> Run:
     if row["nilai"] is None:
         return ""
     return book.figure(
-        LETTER, row["judul"], row["nilai"], "", "peringatan", {"nomor": row["nomor"]}, "nilai", _origin(book, row)
+        LETTER,
+        row["judul"],
+        row["nilai"],
+        lambda _: "",
+        "peringatan",
+        {"nomor": row["nomor"]},
+        "nilai",
+        _origin(book, row),
     )
 
 

@@ -61,7 +61,7 @@ def _funnel(book: Book, section: Section) -> None:
                     LETTER,
                     f"Usulan sampai {stage}",
                     row["jumlah"],
-                    f.number(row["jumlah"]),
+                    f.number,
                     "pokir",
                     key,
                     "jumlah",
@@ -69,9 +69,8 @@ def _funnel(book: Book, section: Section) -> None:
                 )
             ]
         )
-        money = "" if row["nilai"] is None else words.money(row["nilai"])
         values.append(
-            [book.figure(LETTER, f"Nilai sampai {stage}", row["nilai"], money, "pokir", key, "nilai", origin)]
+            [book.figure(LETTER, f"Nilai sampai {stage}", row["nilai"], words.money, "pokir", key, "nilai", origin)]
         )
         part = 100 * row["jumlah"] / first if first else None
         shares.append(
@@ -80,7 +79,7 @@ def _funnel(book: Book, section: Section) -> None:
                     LETTER,
                     f"Bagian sampai {stage}",
                     part,
-                    "" if part is None else words.share(part),
+                    words.share,
                     "pokir",
                     key,
                     "jumlah",
@@ -104,13 +103,11 @@ def _standing(book: Book, section: Section) -> None:
     still, running = sum(r["diam"] for r in rows), sum(r["berjalan"] for r in rows)
     runs: Text = [
         "Dari ",
-        book.figure(
-            LETTER, "Usulan yang masih berjalan", running, f.number(running), "pokir_opd", {}, "berjalan", origin
-        ),
+        book.figure(LETTER, "Usulan yang masih berjalan", running, f.number, "pokir_opd", {}, "berjalan", origin),
     ]
     runs += [
         " usulan yang masih berjalan, ",
-        book.figure(LETTER, "Usulan diam 30 hari", still, f.number(still), "pokir_opd", {}, "diam", origin),
+        book.figure(LETTER, "Usulan diam 30 hari", still, f.number, "pokir_opd", {}, "diam", origin),
     ]
     runs += [" diam 30 hari atau lebih"]
     worst = [r for r in rows if r["diam"]][:3] or sorted(rows, key=lambda r: (-r["berjalan"], r["opd"]))[:3]
@@ -120,7 +117,7 @@ def _standing(book: Book, section: Section) -> None:
             LETTER,
             f"Usulan {column} di {row['opd']}",
             row[column],
-            f.number(row[column]),
+            f.number,
             "pokir_opd",
             {"opd": row["opd"]},
             column,
@@ -164,7 +161,7 @@ def _spread(book: Book, section: Section, by: str) -> None:
                         LETTER,
                         label,
                         one["jumlah"],
-                        f.number(one["jumlah"]),
+                        f.number,
                         "pokir_sebaran",
                         key,
                         "jumlah",

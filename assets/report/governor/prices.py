@@ -89,7 +89,7 @@ def _counted(book: Book, section: Section, rows: Sequence[Row], step: str) -> No
 def _count(book: Book, name: str, rows: Sequence[Row], test: Callable[[Row], bool], step: str, origin: Origin) -> Run:
     n = sum(1 for r in rows if test(r))
     key = {"sumber": rows[0]["sumber"], "tingkat": rows[0]["tingkat"]}
-    return book.figure(LETTER, f"Banyaknya {name}", n, f.number(n), "harga", key, f"ubah_{step}", origin)
+    return book.figure(LETTER, f"Banyaknya {name}", n, f.number, "harga", key, f"ubah_{step}", origin)
 
 
 def _largest(book: Book, section: Section, rows: Sequence[Row], step: str, most: int, chart: str = "") -> None:
@@ -122,9 +122,7 @@ def _largest(book: Book, section: Section, rows: Sequence[Row], step: str, most:
 
 def _price(book: Book, row: Row) -> Run:
     name, value = f"Harga {row['barang']}, {row['tempat']}", row["harga"]
-    return book.figure(
-        LETTER, name, value, f.number(value), "harga", _key(row), "harga", book.origin(row), rows=_own(row)
-    )
+    return book.figure(LETTER, name, value, f.number, "harga", _key(row), "harga", book.origin(row), rows=_own(row))
 
 
 def _markets(book: Book, section: Section) -> None:
@@ -154,14 +152,14 @@ def _references(book: Book, section: Section) -> None:
             LETTER,
             f"Kab/kota dengan {good} di atas {first['jenis_acuan']}",
             len(over),
-            f.number(len(over)),
+            f.number,
             "acuan",
             key,
             "selisih_acuan",
             origin,
         )
         total = book.figure(
-            LETTER, f"Kab/kota dengan {good} yang melapor", len(own), f.number(len(own)), "acuan", key, "harga", origin
+            LETTER, f"Kab/kota dengan {good} yang melapor", len(own), f.number, "acuan", key, "harga", origin
         )
         worst: Text = ["–"]
         if over:
@@ -173,7 +171,7 @@ def _references(book: Book, section: Section) -> None:
                     LETTER,
                     f"Harga {good} di {top['tempat']}",
                     top["harga"],
-                    f.rupiah(top["harga"]),
+                    f.rupiah,
                     "acuan",
                     where,
                     "harga",
@@ -195,7 +193,7 @@ def _references(book: Book, section: Section) -> None:
             LETTER,
             f"{first['jenis_acuan']} {good}",
             first["harga_acuan"],
-            f.rupiah(first["harga_acuan"]),
+            f.rupiah,
             "acuan",
             key,
             "harga_acuan",
@@ -229,11 +227,11 @@ def _gaps(book: Book, section: Section) -> None:
 
         def priced(column: str, good: str = good, row: Row = row, key: Row = key, origin: Origin = origin) -> Run:
             return book.figure(
-                LETTER, f"Harga {column} {good}", row[column], f.rupiah(row[column]), "kesenjangan", key, column, origin
+                LETTER, f"Harga {column} {good}", row[column], f.rupiah, "kesenjangan", key, column, origin
             )
 
         gap = book.figure(
-            LETTER, f"Kesenjangan {good}", row["kesenjangan"], words.share(row["kesenjangan"]), "kesenjangan", key,
+            LETTER, f"Kesenjangan {good}", row["kesenjangan"], words.share, "kesenjangan", key,
             "kesenjangan", origin,
         )  # fmt: skip
         section.sentence(
@@ -259,7 +257,7 @@ def _statuses(book: Book, section: Section) -> None:
             LETTER,
             f"Komoditas berstatus {status}",
             len(own),
-            f.number(len(own)),
+            f.number,
             "harga",
             key,
             "status_sumber",

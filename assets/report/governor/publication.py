@@ -69,20 +69,25 @@ def section(book: Book) -> Section:
     )
     quality = 100 * sum(r["mutu"] for r in rows) / len(rows)
     made.sentence(
-        book.figure(LETTER, "Dataset terbit", len(rows), f.number(len(rows)), TABLE, {}, "dataset", whole),
+        book.figure(LETTER, "Dataset terbit", len(rows), f.number, TABLE, {}, "dataset", whole),
         " dataset terbit, ",
-        book.figure(
-            LETTER, "Dataset lewat jatuh tempo", len(late), f.number(len(late)), TABLE, {}, "jatuh_tempo", whole
-        ),
+        book.figure(LETTER, "Dataset lewat jatuh tempo", len(late), f.number, TABLE, {}, "jatuh_tempo", whole),
         " lewat jatuh tempo; mutu metadata rata-rata ",
-        book.figure(LETTER, "Mutu metadata", quality, words.share(quality), TABLE, {}, "mutu", whole),
+        book.figure(LETTER, "Mutu metadata", quality, words.share, TABLE, {}, "mutu", whole),
         ".",
     )
     lines: list[Sequence[Text]] = []
     for row in sorted(rows, key=lambda r: (r["mutu"], r["judul"]))[:8]:
         key = {"dataset": row["dataset"]}
         grade = book.figure(
-            LETTER, f"Mutu {row['judul']}", row["mutu"], words.share(100 * row["mutu"]), TABLE, key, "mutu", origin(row)
+            LETTER,
+            f"Mutu {row['judul']}",
+            row["mutu"],
+            lambda part: words.share(100 * part),
+            TABLE,
+            key,
+            "mutu",
+            origin(row),
         )
         until = f.short_date(row["sampai"]) if row["sampai"] else "–"
         lines.append([[row["judul"]], [row["produsen"]], [until], [grade]])

@@ -49,7 +49,7 @@ def section(book: Book) -> Section:
             LETTER,
             f"Dataset terlambat {row['nama']}",
             row["terlambat"],
-            f.number(row["terlambat"]),
+            f.number,
             "instansi",
             key,
             "terlambat",
@@ -59,7 +59,7 @@ def section(book: Book) -> Section:
             LETTER,
             f"Partisi bermasalah {row['nama']}",
             row["bermasalah"],
-            f.number(row["bermasalah"]),
+            f.number,
             "instansi",
             key,
             "bermasalah",
@@ -88,36 +88,36 @@ def _line(book: Book, row: dict[str, Any]) -> list[Text]:
     age: Text = ["–"]
     if day is not None and not monthly and not yearly:
         days = (book.inputs.day - day).days
-        age = [book.figure(LETTER, f"Usia {title}", days, f"{f.number(days)} hari", "dataset", key, "terbaru", origin)]
+        age = [
+            book.figure(
+                LETTER, f"Usia {title}", days, lambda n: f"{f.number(n)} hari", "dataset", key, "terbaru", origin
+            )
+        ]
     if row["terlambat"]:
         age += [" – terlambat"]
-    filled = book.figure(
-        LETTER, f"Partisi terisi {title}", row["terisi"], f.number(row["terisi"]), "dataset", key, "terisi", origin
-    )
+    filled = book.figure(LETTER, f"Partisi terisi {title}", row["terisi"], f.number, "dataset", key, "terisi", origin)
     promised = book.figure(
         LETTER,
         f"Partisi dijanjikan {title}",
         row["dijanjikan"],
-        f.number(row["dijanjikan"]),
+        f.number,
         "dataset",
         key,
         "dijanjikan",
         origin,
     )
-    valid = "" if row["sah"] is None else words.share(row["sah"])
-    aside = row["dikarantina"]
     return [
         [title],
         [shown],
         age,
         [filled, " dari ", promised],
-        [book.figure(LETTER, f"Baris sah {title}", row["sah"], valid, "dataset", key, "sah", origin)],
+        [book.figure(LETTER, f"Baris sah {title}", row["sah"], words.share, "dataset", key, "sah", origin)],
         [
             book.figure(
                 LETTER,
                 f"Baris dikarantina {title}",
-                aside,
-                "" if aside is None else f.number(aside),
+                row["dikarantina"],
+                f.number,
                 "dataset",
                 key,
                 "dikarantina",

@@ -56,10 +56,9 @@ def _begin(book: Book) -> Section:
 
 
 def _figure(book: Book, row: Row, column: str, name: str, origin: Origin, *, percent: bool = False) -> Run:
-    value = row[column]
-    text = "" if value is None else words.share(value) if percent else words.money(value)
+    form = words.share if percent else words.money
     key = {"jenis_pajak": row["jenis_pajak"], "penerima": row["penerima"]}
-    return book.figure(LETTER, f"{name} {row['jenis_pajak']}", value, text, "pendapatan", key, column, origin)
+    return book.figure(LETTER, f"{name} {row['jenis_pajak']}", row[column], form, "pendapatan", key, column, origin)
 
 
 def _totals(book: Book, section: Section, step: str) -> None:
@@ -97,7 +96,7 @@ def _totals(book: Book, section: Section, step: str) -> None:
             LETTER,
             "Hari yang ada datanya",
             days,
-            f.number(days),
+            f.number,
             "pendapatan",
             {"jenis_pajak": "PAD"},
             "hari_berdata",
@@ -156,20 +155,14 @@ def _offices(book: Book, section: Section) -> None:
     given = sorted((r for r in rows if r["nilai_hari"] is not None), key=lambda r: (-r["nilai_hari"], r["upt"]))
     lines: list[Sequence[Text]] = []
     for row in given[:8]:
+        key = {"kode_upt": row["kode_upt"]}
         cells: list[Text] = [[row["upt"]]]
-        origins = book.origin(row), book.origin(row, first=row["per_tanggal"].replace(day=1))
-        for column, name, origin in zip(
-            ("nilai_hari", "nilai_bulan"), ("sehari", "bulan berjalan"), origins, strict=True
+        for column, name, first in (
+            ("nilai_hari", "sehari", None),
+            ("nilai_bulan", "bulan berjalan", row["per_tanggal"].replace(day=1)),
         ):
-            value, key = row[column], {"kode_upt": row["kode_upt"]}
-            text = "" if value is None else words.money(value)
-            cells.append(
-                [
-                    book.figure(
-                        LETTER, f"Penerimaan {name} UPT {row['upt']}", value, text, "upt", key, column, origin, rows=key
-                    )
-                ]
-            )
+            title, origin = f"Penerimaan {name} UPT {row['upt']}", book.origin(row, first=first)
+            cells.append([book.figure(LETTER, title, row[column], words.money, "upt", key, column, origin, rows=key)])
         lines.append(cells)
     if rows:
         section.table(
@@ -181,7 +174,7 @@ def _offices(book: Book, section: Section) -> None:
     silent = [r["upt"] for r in rows if r["nilai_hari"] is None]
     if silent:
         count = book.figure(
-            LETTER, "UPT tanpa data", len(silent), f.number(len(silent)), "upt", {}, "nilai_hari", book.origin(rows[0])
+            LETTER, "UPT tanpa data", len(silent), f.number, "upt", {}, "nilai_hari", book.origin(rows[0])
         )
         section.sentence("UPT yang belum ada datanya pada tanggal itu: ", count, f" ({words.several(silent, 5)}).")
 
@@ -194,15 +187,13 @@ def _weeks(book: Book, section: Section) -> None:
     lines: list[Sequence[Text]] = []
     for row in rows:
         now, then = row["nilai_7_hari"], row["nilai_7_hari_setahun_lalu"]
-        key, own = {"kode_upt": row["kode_upt"]}, {"kode_upt": row["kode_upt"]}
+        key = {"kode_upt": row["kode_upt"]}
         origin = book.origin(row, first=last - timedelta(days=6))
         longer = book.origin(row, first=last - timedelta(days=370))
 
-        def cell(
-            value: Decimal | None, column: str, name: str, of: Origin, row: Row = row, key: Row = key, own: Row = own
-        ) -> Text:
-            text = "" if value is None else words.money(value)
-            return [book.figure(LETTER, f"{name} UPT {row['upt']}", value, text, "upt", key, column, of, rows=own)]
+        def cell(column: str, name: str, of: Origin, row: Row = row, key: Row = key) -> Text:
+            title = f"{name} UPT {row['upt']}"
+            return [book.figure(LETTER, title, row[column], words.money, "upt", key, column, of, rows=key)]
 
         growth: Text = [NO_DATA] if then is None else ["–"]
         if now is not None and then:
@@ -217,14 +208,14 @@ def _weeks(book: Book, section: Section) -> None:
                     "nilai_7_hari",
                     longer,
                     good=True,
-                    rows=own,
+                    rows=key,
                 )
             ]
         lines.append(
             [
                 [row["upt"]],
-                cell(now, "nilai_7_hari", "Penerimaan tujuh hari", origin),
-                cell(then, "nilai_7_hari_setahun_lalu", "Penerimaan setahun lalu", longer),
+                cell("nilai_7_hari", "Penerimaan tujuh hari", origin),
+                cell("nilai_7_hari_setahun_lalu", "Penerimaan setahun lalu", longer),
                 growth,
             ]
         )
@@ -262,14 +253,8 @@ def _months(book: Book, section: Section) -> None:
             value = sum((r["nilai"] for r in own), Decimal(0)) if own and (one != year or like) else None
             key = {"bulan": one, "penerima": who, "jenis_pajak": kind}
             of = book.origin({**own[0], "per_tanggal": own[0]["sampai"]}, first=one) if own else book.origin(rows[-1])
-            text = "" if value is None else words.money(value)
-            cells.append(
-                [
-                    book.figure(
-                        LETTER, f"Penerimaan {kind} {who} {f.month(one)}", value, text, "penerima", key, "nilai", of
-                    )
-                ]
-            )
+            name = f"Penerimaan {kind} {who} {f.month(one)}"
+            cells.append([book.figure(LETTER, name, value, words.money, "penerima", key, "nilai", of)])
         lines.append(cells)
     newest = [r for r in rows if r["bulan"] == month]
     days = max(r["hari_berdata"] for r in newest)

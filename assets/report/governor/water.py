@@ -59,7 +59,7 @@ def _total(book: Book, day: date, rows: Sequence[Row]) -> Run:
         LETTER,
         f"Produksi air {f.short_date(day)}",
         total,
-        words.volume(total),
+        words.volume,
         "produksi",
         {"tanggal": day},
         "produksi_m3",
@@ -81,7 +81,7 @@ def _production(book: Book, section: Section) -> None:
             LETTER,
             "Instalasi yang melapor",
             many,
-            f.number(many),
+            f.number,
             "produksi",
             {"tanggal": newest},
             "produksi_m3",
@@ -122,10 +122,10 @@ def _mean(book: Book, section: Section, most: int) -> None:
     origin = book.origin(days[chosen[-1]][0], first=chosen[0])
     key = {"dari": chosen[0], "sampai": chosen[-1]}
     value = book.figure(
-        LETTER, "Rata-rata produksi air sehari", mean, words.volume(mean), "produksi", key, "produksi_m3", origin
+        LETTER, "Rata-rata produksi air sehari", mean, words.volume, "produksi", key, "produksi_m3", origin
     )
     count = book.figure(
-        LETTER, "Hari produksi yang ada datanya", len(chosen), f.number(len(chosen)), "produksi", key, "tanggal", origin
+        LETTER, "Hari produksi yang ada datanya", len(chosen), f.number, "produksi", key, "tanggal", origin
     )
     section.sentence(
         "Rata-rata produksi sehari ",
@@ -144,9 +144,7 @@ def _disturbed(book: Book, section: Section) -> None:
     last = date.fromisoformat(source["terbaru"])
     rows = book.inputs.rows("gangguan")
     origin = book.origin(rows[0] if rows else {"dataset": DISTURBED, "partisi": source["terbaru"], "per_tanggal": last})
-    count = book.figure(
-        LETTER, "Gangguan yang belum selesai", len(rows), f.number(len(rows)), "gangguan", {}, "nomor", origin
-    )
+    count = book.figure(LETTER, "Gangguan yang belum selesai", len(rows), f.number, "gangguan", {}, "nomor", origin)
     runs: Text = [f"Gangguan yang belum selesai per {words.day(last)}: ", count]
     for number, row in enumerate(rows[:3]):
         runs += [
@@ -159,7 +157,7 @@ def _disturbed(book: Book, section: Section) -> None:
                 LETTER,
                 f"Pelanggan terdampak {row['nomor']}",
                 many,
-                f.number(many),
+                f.number,
                 "gangguan",
                 {"nomor": row["nomor"]},
                 "pelanggan_terdampak",
@@ -180,20 +178,11 @@ def _month(book: Book, section: Section) -> None:
     month = told[0]["bulan"]
     origin = book.origin(told[0], as_of=month)
     runs: Text = [f"Laporan cabang {f.month(month)}: "]
-    for name, many in (("Cabang yang melapor", len(told)), ("Cabang", len(rows))):
-        runs += [
-            book.figure(
-                LETTER,
-                name,
-                many,
-                f.number(many),
-                "cabang",
-                {} if name == "Cabang" else {"melapor": True},
-                "kode_cabang",
-                origin,
-            )
-        ]
-        runs += [" dari " if name != "Cabang" else " cabang melapor"]
+    for name, many, key, then in (
+        ("Cabang yang melapor", len(told), {"melapor": True}, " dari "),
+        ("Cabang", len(rows), {}, " cabang melapor"),
+    ):
+        runs += [book.figure(LETTER, name, many, f.number, "cabang", key, "kode_cabang", origin), then]
     silent = [r["cabang"] for r in rows if not r["melapor"]]
     runs += [f" (belum: {words.several(silent, 4)})"] if silent else []
     arrears = [r["tunggakan"] for r in told if r["tunggakan"] is not None]
@@ -205,7 +194,7 @@ def _month(book: Book, section: Section) -> None:
                 LETTER,
                 "Tunggakan rekening air",
                 total,
-                words.money(total),
+                words.money,
                 "cabang",
                 {"melapor": True},
                 "tunggakan",
@@ -233,9 +222,8 @@ def _branches(book: Book, section: Section, *, most: int | None = None, chart: s
         cells: list[Text] = [[row["cabang"]]]
         for column, name, form in columns:
             value = row[column] if row["melapor"] else None
-            text = "" if value is None else form(value)
             cells.append(
-                [book.figure(LETTER, f"{name} {row['cabang']}", value, text, "cabang", key, column, origin, rows=own)]
+                [book.figure(LETTER, f"{name} {row['cabang']}", value, form, "cabang", key, column, origin, rows=own)]
             )
         lines.append(cells)
     if rows or book.inputs.rows("produksi"):

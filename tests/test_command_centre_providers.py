@@ -1,8 +1,12 @@
 """Logging in at a provider of OpenID Connect, and through a web server that names people in headers."""
 
+import re
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -224,6 +228,48 @@ def test_a_provider_that_does_not_answer_or_calls_itself_otherwise_lets_nobody_i
             made = options(tmp_path, oidc=oidc, address="http://127.0.0.1:1")
             with serving(Centre(made)) as address, Visitor(address) as visitor:
                 assert visitor.get("/masuk/oidc").status_code == 403
+
+
+class Torn(BaseHTTPRequestHandler):
+    """Hangs up in the midst of every answer."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b'{"issuer"')
+
+
+def test_a_provider_that_hangs_up_in_the_midst_of_an_answer_lets_nobody_in() -> None:
+    with HTTPServer(("127.0.0.1", 0), Torn) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        made = OidcOptions(f"http://127.0.0.1:{server.server_port}", CLIENT, SECRET, roles=ROLES)
+        with pytest.raises(LoginFailed, match="tidak menjawab"):
+            OidcProvider(made).facts()
+
+
+def test_a_provider_that_is_silent_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    with socket.socket() as silent, ThreadPoolExecutor(24) as crowd:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        oidc = OidcOptions(f"http://127.0.0.1:{silent.getsockname()[1]}", CLIENT, SECRET, roles=ROLES)
+        with serving(Centre(options(tmp_path, oidc=oidc, address="http://127.0.0.1:1"))) as address:
+
+            def stranger(_: int) -> int:
+                with Visitor(address) as visitor:
+                    return visitor.get("/masuk/oidc").status_code
+
+            asking = [crowd.submit(stranger, n) for n in range(24)]
+            asked, _ = silent.accept()
+            assert next(as_completed(asking)).result() == 403, "too many wait already"
+            with Visitor(address) as visitor:
+                style = re.search(r'href="(/aset/[^"]+\.css)"', visitor.get("/masuk").text)
+                assert style
+                assert visitor.get(style[1]).status_code == 200
+            assert not all(one.done() for one in asking)
+            asked.close()
+            silent.close()
+            assert {one.result() for one in asking} == {403}
 
 
 def test_with_a_provider_no_local_account_gets_in(office: Office) -> None:

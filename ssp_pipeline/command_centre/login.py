@@ -4,7 +4,6 @@ Belongs here: passwords from a form to a session. Does not belong here: the file
 logins that somebody else vouches for (`oidc.py`, `proxy_header.py`).
 """
 
-import asyncio
 import logging
 import math
 from urllib.parse import urlsplit
@@ -21,12 +20,14 @@ from ssp_pipeline.command_centre.pages.engine import render
 from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre
 from ssp_pipeline.command_centre.sessions import Sessions
+from ssp_pipeline.command_centre.turns import Turns
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
 """Passwords compared at the same time: each takes 64 MiB for a tenth of a second."""
-_WAITING = 16
+_MOST = 16
+"""Those and the ones that wait to be."""
 
 
 class SessionMethod:
@@ -48,8 +49,7 @@ class LocalLogin:
         self._accounts = accounts
         self._sessions = sessions
         self._lockout = lockout
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._waiting = 0
+        self._turns = Turns(_AT_ONCE, _MOST)
 
     def routes(self) -> list[Route]:
         return [
@@ -72,7 +72,7 @@ class LocalLogin:
         password = fields.get("sandi", "")
         onward = safe_path(fields.get("lanjut", ""))
         client = client_of(request)
-        if self._waiting >= _WAITING:
+        if self._turns.full:
             return self._again(request, 503, name, onward, "sibuk", 10)
         wait = self._lockout.take(name, client)
         if wait:
@@ -87,15 +87,11 @@ class LocalLogin:
         return await welcome(self._centre, self._sessions, request, account.user, onward)
 
     async def _checked(self, name: str, password: str) -> Account | None:
-        self._waiting += 1
         try:
-            async with self._turns:
-                return await asyncio.to_thread(self._accounts.check, name, password)
+            return await self._turns.do(lambda: self._accounts.check(name, password))
         except AccountsError as error:
             log.error("%s", error)
             return None
-        finally:
-            self._waiting -= 1
 
     @staticmethod
     def _again(request: Request, status: int, name: str, onward: str, fault: str, wait: float) -> Response:

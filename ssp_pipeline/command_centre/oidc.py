@@ -6,14 +6,13 @@ browser that began it. What the provider says of roles and agencies is led to ou
 Belongs here: the way there and back, and reading claims. Does not belong here: sessions, rights.
 """
 
-import asyncio
 import hashlib
 import hmac
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import requests
@@ -26,6 +25,7 @@ from joserfc.jwk import KeySet
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from urllib3.exceptions import HTTPError
 
 from ssp_pipeline.command_centre.gate import note
 from ssp_pipeline.command_centre.login import leave_route, safe_path, welcome
@@ -34,6 +34,9 @@ from ssp_pipeline.command_centre.roles import User
 from ssp_pipeline.command_centre.service import Centre, OidcOptions
 from ssp_pipeline.command_centre.sessions import Sessions
 from ssp_pipeline.command_centre.store import Store
+from ssp_pipeline.command_centre.turns import Turns
+
+T = TypeVar("T")
 
 BACK = "/masuk/kembali"
 _COOKIE = "ssp_oidc"
@@ -45,6 +48,8 @@ _LEEWAY = 60
 _KEEP_FACTS = 3600.0
 _TIMEOUT = (5.0, 10.0)
 _LONGEST = 1 << 20
+_AT_ONCE, _MOST = 2, 16
+"""Logins that ask the provider at the same time, and those with the ones that wait to: it may take long to answer."""
 
 
 class LoginFailed(Exception):
@@ -118,6 +123,7 @@ class OidcLogin:
         self._sessions = sessions
         self._store = store
         self._provider = Provider(options)
+        self._turns = Turns(_AT_ONCE, _MOST)
         self._redirect = centre.options.address.rstrip("/") + BACK
 
     def routes(self) -> list[Route]:
@@ -144,7 +150,7 @@ class OidcLogin:
             "browser": _digest(browser).hex(),
         }  # fmt: skip
         try:
-            facts, _ = await asyncio.to_thread(self._provider.facts)
+            facts, _ = await self._ask(self._provider.facts)
             with self._session() as session:
                 address, _ = session.create_authorization_url(
                     facts["authorization_endpoint"], state=state, nonce=kept["nonce"], code_verifier=kept["verifier"]
@@ -174,12 +180,18 @@ class OidcLogin:
                 raise LoginFailed("keadaan tidak dikenal, sudah dipakai, atau milik peramban lain")
             if "error" in given:
                 raise LoginFailed(f"penyedia menolak: {given['error'][:60]}")
-            user = await asyncio.to_thread(self._user, dict(given), kept)
+            user = await self._ask(lambda: self._user(given, kept))
         except LoginFailed as error:
             return await self._failed(request, str(error), onward)
         answer = await welcome(self._centre, self._sessions, request, user, onward)
         request.state.cookies.drop(answer, self._cookie(request))
         return answer
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        """What the provider answers. Raises LoginFailed, also when too many wait for it."""
+        if self._turns.full:
+            raise LoginFailed("terlalu banyak yang menunggu penyedia")
+        return await self._turns.do(work)
 
     def _taken(self, state: str) -> dict[str, str]:
         """What is kept of a login under way; it can be asked for once."""
@@ -254,7 +266,7 @@ def _get(address: str, bearer: str = "") -> dict[str, Any]:
             answer = session.get(address, headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True)
             body = answer.raw.read(_LONGEST, decode_content=True) if answer.status_code == 200 else b""
         found = orjson.loads(body)
-    except (requests.RequestException, OSError, orjson.JSONDecodeError) as error:
+    except (requests.RequestException, HTTPError, OSError, orjson.JSONDecodeError) as error:
         raise LoginFailed(f"penyedia tidak menjawab: {type(error).__name__}") from None
     if not isinstance(found, dict):
         raise LoginFailed("penyedia menjawab dengan bentuk yang salah")

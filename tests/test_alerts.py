@@ -160,11 +160,13 @@ def test_a_rule_that_cannot_be_judged_ends_nothing_and_is_an_alert_itself_until_
         (SQL.replace("SELECT kunci", "SELECT NULL AS kunci"), "kunci kosong"),
         (SQL.replace("tanggal, 'tiruan'", "tanggal, 'gawat' AS tingkat, 'tiruan'"), "tingkat gawat"),
         (SQL.replace("harga AS nilai", "kunci AS nilai"), "Cabai"),
+        (SQL.replace("50000 AS ambang", "tanggal AS ambang"), "Cabai"),
     ],
 )
 def test_rows_that_no_alert_can_be_made_of_are_a_broken_rule(place: Place, sql: str, reason: str) -> None:
     place.put(("Cabai", DAY, 60000), ("Cabai", DAY - timedelta(days=1), 61000))
-    done = judge(place.lake, place.rules(sql=sql), DAY, NOON, "uji", OPD)
+    rules = place.rules(sql=sql, kalimat="{kunci} {nilai:rupiah}")
+    done = judge(place.lake, rules, DAY, NOON, "uji", OPD)
     assert reason in done.failed["mahal"]
     assert [e.aturan for e in done.events] == [BROKEN]
 
@@ -180,6 +182,12 @@ def test_a_row_may_bring_its_own_task_and_level(place: Place) -> None:
     place.judge(place.rules(sql=SQL.replace("tanggal, 'tiruan'", "tanggal, 'kritis' AS tingkat, 'X' AS opd, 'tiruan'")))
     (alert,) = current(place.lake)
     assert (alert.tingkat, alert.opd) == ("kritis", "X")
+
+
+def test_a_partition_given_as_a_date_is_kept_as_its_key(place: Place) -> None:
+    place.put(("Cabai", DAY, 60000))
+    place.judge(place.rules(sql=SQL.replace("CAST(tanggal AS VARCHAR) AS partisi", "tanggal AS partisi")))
+    assert [e.partisi_data for e in current(place.lake)] == [DAY.isoformat()]
 
 
 def test_a_rehearsal_tells_what_past_days_would_have_said_and_keeps_nothing(place: Place) -> None:

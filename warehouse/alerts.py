@@ -185,27 +185,30 @@ def _rows(lake: Lake, rule: Rule, day: date) -> dict[str, Firing]:
         if level not in _LEVELS:
             raise RuleFailed(f"tingkat {level} tidak dikenal")
         try:
-            sentence, cause = rule.sentence(row), rule.cause(row)
+            found[str(key)] = Firing(
+                kunci=str(key),
+                tingkat=level,
+                judul=rule.judul,
+                kalimat=rule.sentence(row),
+                opd=_text(row.get("opd")) or rule.opd,
+                sebab=rule.cause(row),
+                nilai=_number(row["nilai"]),
+                ambang=_number(row["ambang"]),
+                asal_data=_text(row["asal_data"]),
+                dataset=_text(row["dataset"]),
+                partisi_data=_text(row["partisi"]),
+            )
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-            raise RuleFailed(f"kalimat tidak dapat dibuat dari baris {key}: {error}") from None
-        found[str(key)] = Firing(
-            kunci=str(key),
-            tingkat=level,
-            judul=rule.judul,
-            kalimat=sentence,
-            opd=row.get("opd") or rule.opd,
-            sebab=cause,
-            nilai=_number(row["nilai"]),
-            ambang=_number(row["ambang"]),
-            asal_data=row["asal_data"],
-            dataset=row["dataset"],
-            partisi_data=row["partisi"],
-        )
+            raise RuleFailed(f"peringatan tidak dapat dibuat dari baris {key}: {error}") from None
     return found
 
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _events(

@@ -34,6 +34,8 @@ NEEDED = ("kunci", "nilai", "ambang", "asal_data", "dataset", "partisi")
 give `opd` and `tingkat`, which then count instead of the rule's."""
 
 Level = Literal["info", "waspada", "kritis"]
+LEVELS: tuple[Level, ...] = ("info", "waspada", "kritis")
+"""Levels of alerts, the gravest last."""
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 _FORMS = {"": "text", "rupiah": "Rp48.250", "angka": "48.250", "persen": "4,2 (of 4.2)", "tanggal": "date",

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import duckdb
 
 from warehouse import ops
-from warehouse.alert_rules import Rule
+from warehouse.alert_rules import LEVELS, Rule
 from warehouse.duck import LAKE
 from warehouse.lake import Lake
 
@@ -30,7 +30,6 @@ BROKEN = "aturan_tidak_jalan"
 
 WIB = timezone(timedelta(hours=7), "WIB")
 _TABLE = "ops.peringatan"
-_LEVELS = ("info", "waspada", "kritis")
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def current(lake: Lake) -> list[Event]:
         f"SELECT * FROM {LAKE}.{_TABLE} QUALIFY row_number() OVER (PARTITION BY nomor ORDER BY urutan DESC) = 1"
     )
     found = [event for row in rows.iter_rows(named=True) if (event := _event(row)).open]
-    return sorted(found, key=lambda e: (-_LEVELS.index(e.tingkat), e.aturan, e.kunci))
+    return sorted(found, key=lambda e: (-LEVELS.index(e.tingkat), e.aturan, e.kunci))
 
 
 def new_events(lake: Lake, since: datetime) -> list[Event]:
@@ -182,7 +181,7 @@ def _rows(lake: Lake, rule: Rule, day: date) -> dict[str, Firing]:
         if key is None or str(key) in found:
             raise RuleFailed(f"kunci {'kosong' if key is None else f'{key} ada dua kali'}")
         level = row.get("tingkat") or rule.tingkat
-        if level not in _LEVELS:
+        if level not in LEVELS:
             raise RuleFailed(f"tingkat {level} tidak dikenal")
         try:
             found[str(key)] = Firing(

@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from warehouse import alerts, ops
+from warehouse.alert_rules import LEVELS
 from warehouse.duck import LAKE
 from warehouse.lake import Lake
 from warehouse.transaction import Transaction
 
 What = Literal["mulai", "naik", "selesai"]
-LEVELS = ("info", "waspada", "kritis")
-"""Levels of alerts, the gravest last."""
 
 _TABLE = "ops.peringatan_disampaikan"
 _NEWS = timedelta(days=1)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from warehouse.told import LEVELS
+from warehouse.alert_rules import LEVELS
 
 Report = Literal["harian", "mingguan", "bulanan"]
 REPORTS: tuple[Report, ...] = ("harian", "mingguan", "bulanan")

@@ -16,6 +16,7 @@ from assets.delivery.mail import build_mail
 from assets.delivery.post import Postal, kind_of
 from assets.delivery.recipients import load_recipients
 from warehouse import outbox, told
+from warehouse.alert_rules import LEVELS
 from warehouse.alerts import WIB
 from warehouse.figures import LOCALE
 from warehouse.lake import Lake
@@ -44,7 +45,7 @@ def tell(lake: Lake, postal: Postal, run_id: str, now: datetime) -> int:
         messages: list[Message] = []
         noted: list[tuple[News, str]] = []
         for cause, news in causes.items():
-            level = max((n.tingkat for n in news), key=told.LEVELS.index)
+            level = max((n.tingkat for n in news), key=LEVELS.index)
             made = messages_of(cause, news, level, recipients.of_alert(level), postal, now)
             messages += made
             noted += [(n, made[0].kunci if made else "") for n in news]

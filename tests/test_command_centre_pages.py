@@ -210,6 +210,15 @@ def test_rows_are_paged_and_narrowed_by_columns_that_there_are(people: dict[str,
     assert f"dari {first.pages}" in page
 
 
+@pytest.mark.parametrize("name", ["pihps.harga_pangan_pasar", "core.fct_penerimaan_pkb"])
+def test_who_leafs_through_all_pages_sees_each_row_once(version: Version, name: str) -> None:
+    wanted = named(version, name)
+    first = find_rows(version, wanted, [], 1)
+    assert first.pages > 3
+    seen = [row for n in range(1, first.pages + 1) for row in find_rows(version, wanted, [], n).rows]
+    assert len(set(seen)) == len(seen) == first.total
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -4,7 +4,7 @@ Belongs here: which table an address means, and its rows. Does not belong here: 
 and quarantined rows (`doors.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -122,8 +122,14 @@ def _narrowed(
         bound.append(_typed(value, str(columns[column]["tipe"])))
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
     schema, _, table = wanted.table.partition(".")
-    order = f"ORDER BY {ident(wanted.partition)} DESC" if wanted.partition else ""
-    return filters, f"{ident(schema)}.{ident(table)} {where}", bound, order
+    return filters, f"{ident(schema)}.{ident(table)} {where}", bound, _order(wanted.partition, columns)
+
+
+def _order(partition: str | None, columns: Iterable[str]) -> str:
+    """The newest partition first; in it by all columns, for rows in no order come on two pages or on none."""
+    if partition is None:
+        return ""
+    return ", ".join([f"ORDER BY {ident(partition)} DESC", *(ident(c) for c in columns if c != partition)])
 
 
 def _typed(value: str, sql_type: str) -> Any:

@@ -19,6 +19,7 @@ from assets.partitions import TIMEZONE
 from assets.sources import OpenWorkspace
 from assets.triggers import KIND
 from assets.workspace import Workspace
+from warehouse.lake import LakeWriteError
 from warehouse.lock import LakeBusy
 
 OUTBOX = "ops.kotak_keluar"
@@ -53,7 +54,7 @@ def tell_and_deliver(workspace: Workspace, postal: Postal) -> Delivered:
     told, untold = 0, ""
     try:
         told = tell(workspace.lake, postal, workspace.run_id, datetime.now(UTC))
-    except (RecipientsError, LakeBusy) as error:
+    except (RecipientsError, LakeBusy, LakeWriteError) as error:
         untold = str(error)
     return Delivered(told, untold, deliver(workspace.lake, postal, workspace.run_id))
 

@@ -12,14 +12,14 @@ import orjson
 import pytest
 import yaml
 
-from assets.deliver import deliver_asset
+from assets.deliver import deliver_asset, tell_and_deliver
 from assets.delivery.post import deliver
 from assets.delivery.recipients import DEFAULT_RECIPIENT, RecipientsError, load_recipients
 from assets.delivery.telling import tell
 from tests.support.delivery import Office
 from warehouse import alerts, outbox
 from warehouse.alert_rules import Rule, find_rules
-from warehouse.lake import Lake
+from warehouse.lake import Lake, LakeWriteError
 
 DAY = date(2026, 11, 21)
 COLUMNS = {"kunci": "VARCHAR", "sebab": "VARCHAR", "tingkat": "VARCHAR", "asal": "VARCHAR"}
@@ -36,13 +36,13 @@ kritis = ["sekda@sumut.example", "webhook:pusat"]
 class Place(Office):
     """An office whose alerts are the rows of one table, judged and told as a run does."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, title: str = "Harga naik") -> None:
         super().__init__(home)
         self.lake.transaction(lambda tx: tx.create_table("core.fct_uji", COLUMNS, None))
         folder = home / "aturan" / "uji"
         folder.mkdir(parents=True)
         (folder / "agency.yaml").write_text("{kode: uji, nama: Kantor Uji, instansi: Kantor, opd: Biro Uji}")
-        rule = {"nama": "uji", "judul": "Harga naik", "tingkat": "waspada", "sql": SQL, "sebab": "{sebab}",
+        rule = {"nama": "uji", "judul": title, "tingkat": "waspada", "sql": SQL, "sebab": "{sebab}",
                 "kalimat": "{kunci} naik."}  # fmt: skip
         (folder / "aturan.yaml").write_text(yaml.safe_dump({"aturan": [rule]}))
         self.rules: tuple[Rule, ...] = find_rules([home / "aturan"], home)
@@ -140,6 +140,16 @@ def test_a_message_says_whose_task_it_is_and_never_passes_made_up_data_for_an_ag
     assert "- Cabai naik. (data tiruan) Tugas: Biro Uji." in words
 
 
+def test_a_title_of_several_lines_is_one_line_of_the_subject_and_adds_no_header(tmp_path: Path) -> None:
+    place = Place(tmp_path, title="Harga naik\r\nBcc: luar@contoh.example\n")
+    place.postal.recipients.write_text(LISTS)
+    with closing(place.lake):
+        assert place.wrong(("Cabai", "harga", "info")).run() == 1
+        assert place.told() == [("semua@sumut.example", "[Info] Harga naik Bcc: luar@contoh.example")]
+        [digest] = outbox.states(place.lake, place.folder)["isi"]
+        assert message_from_bytes(outbox.body(place.folder, digest))["Bcc"] is None
+
+
 def test_an_alert_that_came_and_went_unseen_is_told_by_its_end_unless_it_is_no_news(place: Place) -> None:
     place.wrong(("Cabai", "harga", "waspada"))
     alerts.judge(place.lake, place.rules, DAY, place.now, "uji", "Biro")
@@ -215,6 +225,22 @@ def test_a_faulty_list_of_recipients_stops_no_report_and_fails_the_step(place: P
     place.postal.recipients.write_text("[peringatan]\ngawat = []\n")
     assert not run_asset(place).success
     assert set(place.states().values()) == {"terkirim"}
+
+
+def test_a_lake_that_cannot_be_written_keeps_no_report_from_being_sent(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LakeWriteError("no space left")
+
+    place.queue()
+    place.wrong(("Cabai", "harga", "waspada"))
+    alerts.judge(place.lake, place.rules, DAY, place.now, "uji", "Biro")
+    workspace = SimpleNamespace(lake=place.lake, run_id="uji")
+    with monkeypatch.context() as patch:
+        patch.setattr("assets.delivery.telling.outbox.queue", full)
+        done = tell_and_deliver(workspace, place.postal)  # type: ignore[arg-type]
+    assert (done.told, done.untold, done.sent.counts) == (0, "no space left", {"terkirim": 3})
 
 
 def test_times_of_events_are_kept_as_they_were(place: Place) -> None:

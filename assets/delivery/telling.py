@@ -72,8 +72,8 @@ def messages_of(
 
 
 def subject(news: Sequence[News], level: str) -> str:
-    """What a message is about, in a line."""
-    [(title, _)] = Counter(n.event.judul for n in news).most_common(1)
+    """What a message is about, in a line, also where a rule's title has several: no header can hold them."""
+    [(title, _)] = Counter(" ".join(n.event.judul.split()) for n in news).most_common(1)
     over = all(n.what == "selesai" for n in news)
     made_up = " [data tiruan]" if all((n.event.asal_data or "") in _ORIGINS for n in news) else ""
     count = f" ({len(news)})" if len(news) > 1 else ""

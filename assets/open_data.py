@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.models import asset_key, column_deps
+from assets.models import NOTED, asset_key, column_deps
 from assets.sources import OpenWorkspace
 from assets.workspace import Workspace
 from connectors.contract import Contract
@@ -136,7 +136,7 @@ def _dataset_asset(
 ) -> dg.AssetsDefinition:
     query = open_query(contract)
     key = dg.AssetKey([GROUP, contract.name])
-    inputs = [t for t in sorted(query.inputs) if t in models or t in contracts]
+    inputs = [t for t in sorted(query.inputs) if t in models or t in contracts or t in NOTED]
     lineage = cache(lambda: column_deps(query, models, contracts))
 
     @dg.asset(

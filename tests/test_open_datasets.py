@@ -359,6 +359,8 @@ def test_the_quality_of_an_agency_is_counted_from_what_came_in(place: Opened) ->
     rows = place.rows("kualitas_data_instansi")
     known = {c.agency for c in place.workspace.registry.contracts}
     assert set(rows["kode_instansi"]) == known
+    named = dict(rows.select("kode_instansi", "nama_instansi").iter_rows())
+    assert named == {code: place.workspace.registry.agencies[code].nama for code in known}
     by = rows.filter((pl.col("kode_instansi") == "samsat") & (pl.col("dataset") == "pembayaran_pkb"))
     assert by["baris_diterima"].sum() == place.value("SELECT count(*) FROM source.samsat__pembayaran_pkb")
     aside = "SELECT count(*) FROM quarantine.baris WHERE dataset = 'samsat.pembayaran_pkb'"

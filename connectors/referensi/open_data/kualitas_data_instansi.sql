@@ -15,6 +15,12 @@ upaya AS (
     WHERE partisi NOT LIKE '?%' AND partisi NOT LIKE 'berkas%'
 ),
 
+instansi AS (
+    SELECT instansi AS kode_instansi, arg_max(nama, waktu) AS nama_instansi
+    FROM ops.harapan
+    GROUP BY instansi
+),
+
 pertama AS (
     SELECT dataset, min(hari_mulai) AS hari_pertama
     FROM upaya
@@ -86,6 +92,7 @@ SELECT
     p.kode_provinsi,
     p.nama_provinsi,
     b.kode_instansi,
+    coalesce(i.nama_instansi, b.kode_instansi) AS nama_instansi,
     b.dataset,
     b.jumlah_partisi,
     b.partisi_baik,
@@ -104,3 +111,4 @@ SELECT
     b.asal_data
 FROM bulanan AS b
 CROSS JOIN provinsi AS p
+LEFT JOIN instansi AS i ON i.kode_instansi = b.kode_instansi

@@ -34,7 +34,7 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def office(tmp_path: Path, server: MailServer) -> Iterator[Office]:
-    made = Office(tmp_path, smtp(server.port, timeout=0.5, answer_timeout=0.5))
+    made = Office(tmp_path, smtp(server.port, answer_timeout=0.5))
     with closing(made.lake):
         yield made
 
@@ -236,6 +236,24 @@ def test_a_lake_that_was_lost_and_made_anew_sends_nothing_again(office: Office, 
     with closing(rebuilt.lake):
         assert rebuilt.queue(message(), message("harian/2026-11-21/v1", (ONE,))) == 1
         assert rebuilt.deliver().counts == {"terkirim": 1}
+    assert len(server.mails) == 4
+
+
+def test_a_lake_that_was_lost_while_the_journal_waited_sends_nothing_again(office: Office, server: MailServer) -> None:
+    office.queue()
+    office.deliver()
+    later = message("harian/2026-11-21/v1", (ONE,))
+    office.queue(later)
+    office.lake._lock._timeout = 0.05
+    with closing(Office(office.home).lake) as other, other.writer_lock():
+        assert not office.deliver().settled
+    office.lake.close()
+    shutil.rmtree(office.home / "lake")
+    rebuilt = Office(office.home, office.postal.server)
+    with closing(rebuilt.lake):
+        assert rebuilt.deliver().settled
+        assert rebuilt.queue(message(), later) == 0
+        assert rebuilt.deliver().counts == {}
     assert len(server.mails) == 4
 
 

@@ -65,8 +65,7 @@ class Message:
 
     `kunci` names the message once and for all, for example "harian/2026-11-20/v1". `recipients`: e-mail addresses, or
     "webhook:<name>". `body`: a whole RFC 5322 message without To and Bcc for the former, a JSON document for the
-    latter.
-    `not_before`: the earliest instant of delivery.
+    latter. `not_before`: the earliest instant of delivery.
     """
 
     jenis: Literal["laporan", "peringatan"]
@@ -288,6 +287,7 @@ def settle(lake: Lake, folder: Path) -> int:
     if not taken:
         return 0
     with lake.writer_lock():
+        _recall(lake, folder)  # before a row of the journal makes a new lake look like one that knows
         known = {(e.kunci, e.penerima): e.urutan for e in _in_lake(lake)}
         fresh = [e for e in _entries(taken) if e.urutan > known.get((e.kunci, e.penerima), 0)]
         _commit(lake, fresh, "hasil pengiriman")

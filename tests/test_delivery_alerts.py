@@ -191,6 +191,7 @@ def test_without_a_file_everything_is_for_one_address_that_no_mail_can_reach(tmp
         ("[laporan]\nharian = ['a@b.id\\nBcc: x@y.id']", "laporan.harian"),
         ('[laporan]\nharian = ["a@b.id\\nBcc: x@y.id"]', "laporan.harian"),
         ("[laporan]\nharian = 'a@b.id'", "laporan.harian is a list"),
+        ("[laporan]\nharian = ['webhook:pusat']", "laporan.harian: 'webhook:pusat' is no address"),
         ("[laporan]\ntahunan = []", "laporan.tahunan is none of"),
         ("[peringatan]\ngawat = []", "peringatan.gawat is none of"),
         ("[lain]\n", "unknown section: lain"),

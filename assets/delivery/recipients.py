@@ -5,7 +5,7 @@
     mingguan = ["gubernur@contoh.go.id"]
     bulanan = ["gubernur@contoh.go.id"]
 
-    [peringatan]          # a list gets the alerts of its level and of graver ones
+    [peringatan]          # a list gets the alerts of its level and of graver ones; here also webhooks
     info = []
     waspada = ["kominfo@contoh.go.id"]
     kritis = ["sekda@contoh.go.id", "webhook:pusat"]
@@ -75,12 +75,14 @@ def load_recipients(path: Path) -> Recipients:
     if unknown:
         raise RecipientsError(f"{path.name}: unknown section: {', '.join(sorted(unknown))}")
     return Recipients(
-        _lists(path.name, "laporan", found.get("laporan", {}), REPORTS),
-        _lists(path.name, "peringatan", found.get("peringatan", {}), LEVELS),
+        _lists(path.name, "laporan", found.get("laporan", {}), REPORTS, hooks=False),
+        _lists(path.name, "peringatan", found.get("peringatan", {}), LEVELS, hooks=True),
     )
 
 
-def _lists(file: str, section: str, given: Any, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _lists(file: str, section: str, given: Any, names: tuple[str, ...], *, hooks: bool) -> dict[str, tuple[str, ...]]:
+    """The lists of a section. `hooks`: whether webhooks may be on them; a report is a mail, no document."""
+    wanted = "neither an address nor webhook:<name>" if hooks else "no address"
     if not isinstance(given, dict):
         raise RecipientsError(f"{file}: {section} is a section of lists")
     unknown = given.keys() - set(names)
@@ -90,6 +92,6 @@ def _lists(file: str, section: str, given: Any, names: tuple[str, ...]) -> dict[
         if not isinstance(values, list):
             raise RecipientsError(f"{file}: {section}.{name} is a list of addresses")
         for value in values:
-            if not isinstance(value, str) or not (_ADDRESS.fullmatch(value) or _HOOK.fullmatch(value)):
-                raise RecipientsError(f"{file}: {section}.{name}: {value!r} is neither an address nor webhook:<name>")
+            if not isinstance(value, str) or not (_ADDRESS.fullmatch(value) or (hooks and _HOOK.fullmatch(value))):
+                raise RecipientsError(f"{file}: {section}.{name}: {value!r} is {wanted}")
     return {name: tuple(dict.fromkeys(values)) for name, values in given.items()}

@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.report.governor import staff
-from assets.report.governor.desk import Desk, folder_of, make, make_again, period_day, remake
+from assets.report.governor.desk import Desk, folder_of, make, make_again, period_day, remake, send
 from assets.report.governor.explain import UnknownFigure, explain
 from assets.report.governor.inputs import InputsDamaged, load
 from assets.reports import make_report, partitions, report_assets, report_jobs, report_schedule
@@ -170,6 +172,33 @@ def test_a_note_is_printed_with_name_and_time_and_a_held_report_is_not_sent(
         assert said.replace(" ", "") in pdf_text.text((noted.version.folder / "laporan.pdf").read_bytes())
         assert said in (noted.version.folder / "surat.txt").read_text()
         assert "Catatan Rina Siregar ditambahkan." in (noted.version.folder / "surat.txt").read_text()
+
+
+def test_who_holds_a_report_while_its_mail_is_being_queued_takes_it_back(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = outbox.queue
+
+    def hold() -> None:
+        with open_desk(small) as opened:
+            other = replace(opened, home=tmp_path, postal=desk.postal)
+            staff.say(folder_of(tmp_path, "harian", day), day, staff.Word(MORNING, "Rina", "tahan", "diperiksa"))
+            send(other, "harian", day)
+
+    def slow(*given: Any) -> int:
+        holding.start()
+        holding.join(0.5)
+        return queue(*given)
+
+    holding = threading.Thread(target=hold)
+    day = TODAY + timedelta(days=2)
+    with open_desk(small) as opened:
+        desk = replace(opened, home=tmp_path, postal=replace(opened.postal, folder=tmp_path / "kotak_keluar"))
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "queue", slow)
+            make(desk, "harian", day)
+        holding.join()
+        assert state(desk)[f"harian/{day}/v1"] == "batal"
 
 
 def test_a_report_that_was_held_and_released_is_queued_again_as_it_was(small_warehouse: Small, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from assets.report.governor.as_of import MADE_AT, AsOf, cut_at
 from assets.report.governor.book import Figure
 from assets.report.governor.inputs import Inputs, Kind, dump, load, read
 from assets.timeliness import WIB
+from connectors.durable import locked
 from connectors.registry import Registry
 from warehouse import outbox
 from warehouse.figures import long_date
@@ -117,7 +118,7 @@ def _issue(desk: Desk, root: Path, inputs: Inputs, before: Version | None, kept:
             (folder / name).write_bytes(data)
 
     version, new = publish(root, lambda _: inputs.digest, finish)
-    queued, held_by = send(desk, inputs.kind, inputs.day, version)
+    queued, held_by = send(desk, inputs.kind, inputs.day)
     return Made(version, new, len(said.figures), queued, held_by)
 
 
@@ -126,11 +127,20 @@ def key_of(kind: Kind, day: date, version: str) -> str:
     return f"{kind}/{day.isoformat()}/{version}"
 
 
-def send(desk: Desk, kind: Kind, day: date, version: Version) -> tuple[int, str]:
-    """Queue a version's mail in the place of older ones that are not sent yet; gives the number and who holds it.
+def send(desk: Desk, kind: Kind, day: date) -> tuple[int, str]:
+    """Queue the newest version's mail in the place of older ones that are not sent yet; gives the number and who holds
+    it.
 
-    A held report takes all its waiting mails back. One of a past date goes out only if it was queued before.
+    A held report takes all its waiting mails back. One of a past date goes out only if it was queued before. One
+    process at a time: what another one queues, somebody who holds the report meanwhile takes back after it.
     """
+    root = folder_of(desk.home, kind, day)
+    with locked(root / ".surat"):
+        version = newest(root)
+        return _queue(desk, kind, day, version) if version else (0, "")
+
+
+def _queue(desk: Desk, kind: Kind, day: date, version: Version) -> tuple[int, str]:
     folder = desk.postal.folder
     keys = [key_of(kind, day, f"v{n}") for n in range(1, version.number + 1)]
     holder = staff.holder(staff.said(version.folder.parent))

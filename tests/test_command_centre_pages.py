@@ -386,6 +386,10 @@ def test_what_was_read_is_kept_within_bounds_and_threads_may_ask_at_once(
     assert got[:20] == got[20:40] == got[40:60]
     assert isinstance(version.rows("SELECT 1 AS x"), pl.DataFrame)
     assert version.rows("SELECT 1 AS x") is version.rows("SELECT 1 AS x")
+    monkeypatch.setattr(reader, "KEPT_BYTES", 50_000)
+    for number in range(100):
+        version.rows("SELECT ? AS x", [number])
+    assert 0 < len(version._kept) < 50, "small answers take room, too"
     monkeypatch.setattr(reader, "KEPT_BYTES", 1)
     version.rows("SELECT 2 AS x")
     assert version._kept == {}

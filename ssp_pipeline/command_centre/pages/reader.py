@@ -6,6 +6,7 @@ one is taken. Belongs here: opening, asking, keeping. Does not belong here: what
 """
 
 import contextlib
+import io
 import logging
 import threading
 import weakref
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 KEPT_BYTES = 48 * 1024 * 1024
 """Rows kept of one version."""
 _KEPT_ANSWER = KEPT_BYTES // 8
+_COLUMN_BYTES = 1024
+"""What a kept column takes beside its values."""
 _MEMORY = "512MB"
 T = TypeVar("T")
 
@@ -60,25 +63,37 @@ class Version:
         with contextlib.closing(self._con.cursor()) as cursor:
             frame = pl.from_arrow(cursor.execute(sql, list(values)).to_arrow_table())
         assert isinstance(frame, pl.DataFrame)
-        self._keep(key, frame)
-        return frame
+        return self._keep(key, frame)
 
     def records(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows as dictionaries."""
         return self.rows(sql, values).to_dicts()
 
-    def _keep(self, key: tuple[Any, ...], frame: pl.DataFrame) -> None:
-        size = int(frame.estimated_size())
-        if size > _KEPT_ANSWER:
-            return
+    def _keep(self, key: tuple[Any, ...], frame: pl.DataFrame) -> pl.DataFrame:
+        """Keep the rows unless they are too many; gives them as they are kept."""
+        if _size(frame) > _KEPT_ANSWER:
+            return frame
+        frame = _compact(frame)
         with self._lock:
             if key in self._kept:
-                return
+                return self._kept[key]
             self._kept[key] = frame
-            self._size += size
+            self._size += _size(frame)
             while self._size > KEPT_BYTES:
                 _, old = self._kept.popitem(last=False)
-                self._size -= int(old.estimated_size())
+                self._size -= _size(old)
+        return frame
+
+
+def _size(frame: pl.DataFrame) -> int:
+    return int(frame.estimated_size()) + _COLUMN_BYTES * frame.width
+
+
+def _compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in no more memory than they need: DuckDB gives each column room for a whole vector of values."""
+    packed = io.BytesIO()
+    frame.write_ipc_stream(packed)
+    return pl.read_ipc_stream(packed.getvalue())
 
 
 _open: weakref.WeakValueDictionary[tuple[int, int], Version] = weakref.WeakValueDictionary()

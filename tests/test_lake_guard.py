@@ -4,11 +4,13 @@ import ast
 import dataclasses
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +287,14 @@ def test_a_lake_that_is_not_there_or_of_another_kind_is_a_clear_error(tmp_path: 
         open_lake(tmp_path, read_only=True).snapshot_id()
     with pytest.raises(ValueError, match=r"sqlite:<path> or postgres:<libpq string>, not 'mysql:"):
         LakeConfig("mysql:x", str(tmp_path), tmp_path / "kunci")
+
+
+def test_a_lake_that_was_copied_elsewhere_says_what_to_do(tmp_path: Path) -> None:
+    with closing(open_lake(tmp_path / "lama")) as lake:
+        lake.snapshot_id()
+    shutil.copytree(tmp_path / "lama", tmp_path / "baru")
+    with pytest.raises(LakeUnreachable, match=r"existing data path .* \(ssp replay --rebuild\)"):
+        open_lake(tmp_path / "baru").snapshot_id()
 
 
 def test_object_storage_says_which_package_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

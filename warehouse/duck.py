@@ -20,6 +20,10 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PASSWORD = re.compile(r"(password\s*=\s*)(?:'[^']*'|[^\s\"]+)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 _CATALOGS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+_MOVED = (
+    "A lake stays where it was made: put its folder back there, or keep archive/ and keys/ alone and rebuild it here "
+    "(ssp replay --rebuild)"
+)
 _BATCH_ROWS = 122_880
 """A row group of DuckDB's: a batch fills one."""
 _EXTRAS = {"postgres_scanner": " (it comes with the extra 'postgres')"}
@@ -179,5 +183,6 @@ def _attach(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     try:
         con.execute(sql)
     except duckdb.Error as error:
-        text = _URL_PASSWORD.sub(r"\1***@", _PASSWORD.sub(r"\1***", str(error)))
-        raise LakeUnreachable(f"the lake cannot be opened: {text.splitlines()[0]}") from None
+        text = _URL_PASSWORD.sub(r"\1***@", _PASSWORD.sub(r"\1***", str(error))).splitlines()[0]
+        advice = f". {_MOVED}" if "does not match existing data path" in text else ""
+        raise LakeUnreachable(f"the lake cannot be opened: {text.rstrip('.')}{advice}") from None

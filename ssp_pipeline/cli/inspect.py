@@ -116,7 +116,7 @@ def sql(
     path = folder / f"{version}.duckdb" if version else snapshot.latest(folder)
     if path is None or path not in snapshot.versions(folder):
         known = ", ".join(p.stem for p in snapshot.versions(folder)) or "none yet; `ssp run` makes one"
-        raise click.ClickException(f"there is no snapshot {version or ''}; there are: {known}")
+        raise click.ClickException(f"there is no snapshot{f' {version}' if version else ''}; there are: {known}")
     try:
         if export:
             snapshot.export(path, export)

@@ -87,7 +87,10 @@ def make(desk: Desk, kind: Kind, day: date) -> Made:
     views = AsOf(desk.lake, cut, models, contracts, desk.registry.agencies)
     inputs = read(views, kind, day, {"provinsi": desk.province})
     if kind != "harian":
-        inputs = replace(inputs, tables={**inputs.tables, publication.TABLE: publication.published(desk.public)})
+        # A revision tells of the release that the first version told of, as of no other partition that came since.
+        released = kept.tables.get(publication.TABLE) if kept else None
+        told = publication.published(desk.public) if released is None else released
+        inputs = replace(inputs, tables={**inputs.tables, publication.TABLE: told})
     return _issue(desk, root, replace(inputs, notes=staff.notes(staff.said(root))), before, kept)
 
 

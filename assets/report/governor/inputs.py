@@ -185,7 +185,7 @@ class InputsDamaged(ValueError):
 
 
 def load(data: bytes) -> Inputs:
-    """Kept inputs. Raises InputsDamaged when a table's rows do not have the hash that was kept with them."""
+    """Kept inputs. Raises InputsDamaged when they cannot be read, or a table's rows do not have their kept hash."""
     try:
         document = orjson.loads(data)
         tables = {name: _decoded(table) for name, table in document["tabel"].items()}
@@ -198,7 +198,7 @@ def load(data: bytes) -> Inputs:
             document["catatan"],
             document["perubahan"],
         )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputsDamaged(f"kept inputs cannot be read: {error}") from None
     wrong = [name for name, table in document["tabel"].items() if table["sha256"] != _hash(tables[name])]
     if wrong or inputs.digest != document["digest"]:

@@ -65,7 +65,7 @@ def section(book: Book) -> Section:
         f"rilis {rows[0]['rilis']}",
         newest.isoformat(),
         "",
-        rows[0]["asal_data"],
+        max(r["asal_data"] or "resmi" for r in rows),
     )
     quality = 100 * sum(r["mutu"] for r in rows) / len(rows)
     made.sentence(

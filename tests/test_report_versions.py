@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
-from assets.report.governor import staff
+from assets.report.governor import publication, staff
 from assets.report.governor.desk import Desk, folder_of, make, make_again, period_day, remake, send
 from assets.report.governor.explain import UnknownFigure, explain
 from assets.report.governor.inputs import InputsDamaged, load
@@ -84,8 +85,10 @@ def test_a_report_keeps_its_rows_with_their_hashes_and_refuses_changed_ones(smal
     document["tabel"]["pendapatan"]["baris"][0][column] = "1.00"
     with pytest.raises(InputsDamaged, match="pendapatan"):
         load(json.dumps(document).encode())
-    with pytest.raises(InputsDamaged, match="cannot be read"):
-        load(b"{}")
+    document["tabel"]["pendapatan"]["baris"][0][column] = "bukan angka"
+    for damaged in (json.dumps(document).encode(), b"{}", b"[]"):
+        with pytest.raises(InputsDamaged, match="cannot be read"):
+            load(damaged)
 
 
 def test_a_correction_makes_a_revision_that_says_what_changed_and_the_first_is_remade_after_it(
@@ -128,6 +131,27 @@ def test_what_comes_after_the_date_changes_no_report_of_it(small_warehouse: Smal
         past = make(desk, "harian", TODAY - timedelta(days=1))
         (day,) = {f["origin"]["as_of"] for f in figures(past.version.folder) if f["name"] == "Penerimaan sehari PAD"}
         assert (day, past.queued) == ("2026-11-18", 0)
+
+
+def test_a_release_of_open_data_that_came_since_makes_no_revision(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = pl.DataFrame(
+        {
+            "dataset": ["a"], "judul": ["A"], "produsen": ["Bapenda"], "versi": [1], "terbit": [TODAY],
+            "sampai": [TODAY], "jatuh_tempo": [None], "mutu": [1.0], "asal_data": ["tiruan"], "rilis": [8],
+        },
+        schema=publication.published(tmp_path).schema,
+    )  # fmt: skip
+    with open_desk(small) as opened:
+        desk = replace(opened, home=tmp_path, postal=replace(opened.postal, folder=tmp_path / "kotak_keluar"))
+        first = make(desk, "mingguan", TODAY)
+        monkeypatch.setattr(publication, "published", lambda _: release)
+        again = make(desk, "mingguan", TODAY)
+        later = make(desk, "mingguan", TODAY + timedelta(days=7))
+    assert (first.new, again.new, again.version.name) == (True, False, "v1")
+    names = [f["name"] for f in figures(later.version.folder)]
+    assert "Dataset terbit" in names
 
 
 def test_a_report_whose_mail_could_not_be_queued_is_queued_by_the_next_making(

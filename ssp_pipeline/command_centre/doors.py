@@ -114,8 +114,9 @@ class Doors:
     async def quarantine_file(self, request: Request) -> Response:
         """Quarantined rows of a dataset as CSV: what the office gets back to mend."""
         contract = self._contract(request, "karantina", "nama")
-        rows = await self._do(lambda workspace: self._quarantined(request, workspace, contract, "diunduh sebagai CSV"))
-        return _file(csv_of(rows), "text/csv; charset=utf-8", f"karantina-{contract.table}.csv")
+        how = "diunduh sebagai CSV"
+        body = await self._do(lambda workspace: csv_of(self._quarantined(request, workspace, contract, how)))
+        return _file(body, "text/csv; charset=utf-8", f"karantina-{contract.table}.csv")
 
     async def _quarantine_of_agency(self, request: Request) -> Response:
         code = request.path_params["nama"]

@@ -1,4 +1,4 @@
-"""Who may do what: four roles, seven deeds, one table.
+"""Who may do what: roles, deeds, and one table of both.
 
 Belongs here: the rights. Does not belong here: who somebody is (`accounts.py`, `oidc.py`, `proxy_header.py`), refusing
 a request (`gate.py`, `app.py`).

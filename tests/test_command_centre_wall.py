@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,9 @@ def test_a_version_whose_files_are_gone_is_left_for_the_next(wall: Wall) -> None
 
 def _until(visitor: Visitor, name: str) -> str:
     """The page when it has taken up a version."""
-    for _ in range(100):
+    for _ in range(200):
         text = visitor.get("/pokir").text
         if name in text:
-            return text
+            break
+        threading.Event().wait(0.05)
     return text

@@ -1,8 +1,7 @@
 # ruff: noqa: DTZ001 - cells of spreadsheets hold local times
-"""Office files are read by their layout; what is no table, or not safe to open, is refused with its reason."""
+"""Office files are read by their layout; what is no table is refused with its reason."""
 
 import io
-import struct
 import zipfile
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,94 +22,13 @@ from connectors.read.conform import conform
 from connectors.read.grid import Cell, Grid, read_grid, write_xlsx
 from connectors.read.redact_tables import redact_file
 from connectors.read.tables import read_table
-from connectors.read.zip_guard import Limits
+from tests.support.branch_report import NIP, branch_contract, branch_sheet, changed, refusal, saved
 from tests.support.reading import column, csv_contract, make_contract, make_payload
-
-NIP = "19000101 190001 1 001"
-
-BRANCH_LAYOUT: dict[str, Any] = {
-    "pola": "*.xlsx",
-    "format": "xlsx",
-    "judul": {"cari": "Kelompok", "tinggi": 2},
-    "total": "^Jumlah",
-    "berhenti": ["^Mengetahui", "^NIP"],
-    "isi_dari": {"cabang": {"sel": "A2", "regex": "Cabang *: *(.+)"}, "bulan": {"sel": "A3", "regex": ": *(.+)"}},
-    "isi_tetap": {"sumber": "laporan"},
-}
 
 
 @pytest.fixture(scope="module")
 def branch(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    return make_contract(
-        tmp_path_factory.mktemp("kontrak"),
-        column("bulan", "date", key=True, partisi=True, turunan=True, format=["bulan_id"]),
-        column("cabang", key=True, turunan=True),
-        column("sumber", turunan=True),
-        column("kelompok", key=True, wire="Kelompok"),
-        column("pelanggan", "integer", wire="Pelanggan / Jumlah", required=True, lokal="ribuan_titik"),
-        column("drd", "decimal", wire="Rekening / DRD (Rp)", lokal="ribuan_titik", kosong=["-"]),
-        column("porsi", "decimal", wire="Porsi", satuan="%", lokal="ribuan_titik"),
-        mode="berkas",
-        partisi="bulanan",
-        berkas=BRANCH_LAYOUT,
-    )
-
-
-def branch_sheet() -> openpyxl.Workbook:
-    """A report as branches send it: titles, a header of two merged rows, totals, signature."""
-    book = openpyxl.Workbook()
-    book.properties.creator = "Nama Pembuat"
-    sheet = book.worksheets[0]
-    table: list[list[Any]] = [
-        ["LAPORAN", None, None, None, None, None, None],
-        ["Cabang : Medan Kota "],
-        ["Bulan : Oktober 2026"],
-        [],
-        ["No", "Kelompok", "Pelanggan", None, "Rekening\n(Rp)", "Porsi", "Petugas"],
-        [None, None, "Jumlah", "Aktif", "x", None, None],
-        [1, "K1", 1200, 1100, 1234567.5, 10.5, "Budi Petugas"],
-        [2, "K2", "12.500", 12000, "Rp 1.234,50", 89.5, "Siti Petugas"],
-        [3, "K3", 7, 7, "-", 0, "Tono Petugas"],
-        ["Jumlah", None, 13707, 13107, 1235802, 33.3, None],
-        [],
-        [None, None, None, None, "Medan, 5 November 2026"],
-        [None, None, None, None, "Mengetahui"],
-        [None, None, None, None, "Nama Kepala"],
-        [None, None, None, None, f"NIP. {NIP}"],
-    ]
-    for row in table:
-        sheet.append(row)
-    sheet["E5"], sheet["E6"] = "Rekening", " DRD  (Rp)"
-    for area in ("A5:A6", "B5:B6", "C5:D5", "F5:F6", "G5:G6", "A10:B10"):
-        sheet.merge_cells(area)
-    return book
-
-
-def saved(book: openpyxl.Workbook) -> bytes:
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def changed(**cells: Any) -> bytes:
-    book = branch_sheet()
-    for reference, value in cells.items():
-        book.worksheets[0][reference] = value
-    return saved(book)
-
-
-def refusal(body: bytes, contract: Contract) -> PayloadError:
-    """The error that reading raises. Cutting the file for the archive fails for the same reason, unless the
-    file is sound and only its totals are not: that is archived, so that it can be looked into."""
-    with pytest.raises(PayloadError) as reading:
-        read_table(make_payload(body), contract)
-    if reading.value.code in ("jumlah_total_tidak_cocok", "baris_total_tidak_terbaca"):
-        redact_file(body, contract, "uji")
-    else:
-        with pytest.raises(PayloadError) as archiving:
-            redact_file(body, contract, "uji")
-        assert archiving.value.code == reading.value.code
-    return reading.value
+    return branch_contract(tmp_path_factory.mktemp("kontrak"))
 
 
 def read(body: bytes | str, contract: Contract) -> pl.DataFrame:
@@ -367,49 +285,6 @@ def test_sheets_are_found_by_number_and_by_name(tmp_path: Path) -> None:
         tmp_path, column("kode", key=True), mode="berkas", berkas={"format": "xlsx", "pola": "*", "lembar": "Data"}
     )
     assert refusal(saved(book), missing).code == "lembar_tidak_ada"
-
-
-def repacked(body: bytes, replace: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(out, "w", compression) as new:
-        for name in dict.fromkeys([*old.namelist(), *replace]):
-            new.writestr(name, replace.get(name) or old.read(name))
-    return out.getvalue()
-
-
-def test_a_file_that_inflates_beyond_measure_is_not_opened(branch: Contract) -> None:
-    bomb = repacked(saved(branch_sheet()), {"xl/worksheets/sheet1.xml": b" " * 40_000_000})
-    assert len(bomb) < 100_000
-    assert refusal(bomb, branch).code == "berkas_bom"
-
-
-def test_an_entry_that_claims_less_than_it_holds_is_not_opened(branch: Contract) -> None:
-    body = bytearray(repacked(saved(branch_sheet()), {"xl/media/x.bin": b"\0" * 3_000_000}))
-    claimed = struct.pack("<I", 3_000_000)
-    assert body.count(claimed) == 2
-    lying = bytes(body).replace(claimed, struct.pack("<I", 1000))
-    assert refusal(lying, branch).code == "berkas_bom"
-
-
-def test_a_sheet_of_one_far_cell_is_not_opened(branch: Contract) -> None:
-    assert refusal(changed(XFD1048576=1), branch).code == "berkas_bom"
-
-
-def test_limits_on_entries_and_size_hold() -> None:
-    body = saved(branch_sheet())
-    for limits in (Limits(entries=3), Limits(total=1000), Limits(cells=10)):
-        with pytest.raises(PayloadError) as caught:
-            read_grid(body, FileLayout(format="xlsx"), "uji", limits)
-        assert caught.value.code == "berkas_bom"
-
-
-def test_damaged_archives_are_refused(branch: Contract) -> None:
-    body = saved(branch_sheet())
-    assert refusal(body[: len(body) // 2], branch).code == "berkas_rusak"
-    torn = bytearray(body)
-    torn[60:80] = b"\x00" * 20
-    assert refusal(bytes(torn), branch).code == "berkas_rusak"
-    assert refusal(repacked(body, {"xl/worksheets/sheet1.xml": b"<no xml"}), branch).code == "berkas_rusak"
 
 
 cells: st.SearchStrategy[Cell] = st.one_of(

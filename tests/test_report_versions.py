@@ -372,3 +372,10 @@ def test_the_command_makes_notes_holds_explains_and_remakes(small: Small) -> Non
     refused = small.ssp("report", "explain", "harian/2026-11-20", "X1")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert "there is no figure X1" in refused.stderr
+    for name, said in {
+        "mingguan/2026-11-20": "no mingguan report is named 2026-11-20; that day's is mingguan/2026-11-16",
+        "harian/2026-11-20/latest": "there is no such version of harian/2026-11-20; there are: v1",
+        "tahunan/2026": "'tahunan/2026' is no report",
+    }.items():
+        refused = small.ssp("report", "remake", name)
+        assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from assets.report.governor.desk import Made
     from assets.report.governor.inputs import Kind
     from assets.report.governor.staff import Deed
     from assets.workspace import Workspace
@@ -55,8 +56,7 @@ def _make(kind: "Kind", day: date | None, as_json: bool) -> int:
         )  # fmt: skip
         return 0
     state = "dibuat" if made.new else "tidak berubah"
-    mail = f"ditahan oleh {made.held_by}" if made.held_by else f"{made.queued} surat diantrekan"
-    click.echo(f"{kind}/{named} {made.version.name} {state}: {made.figures} angka, {mail}")
+    click.echo(f"{kind}/{named} {made.version.name} {state}: {made.figures} angka, {_mail(made)}")
     click.echo(str(path))
     return 0
 
@@ -151,9 +151,12 @@ def _say(name: str, deed: "Deed", who: str, text: str) -> int:
     if made is None:
         click.echo(f"{kind}/{day} {said}; laporannya belum dibuat")
     else:
-        mail = f"ditahan oleh {made.held_by}" if made.held_by else f"{made.queued} surat diantrekan"
-        click.echo(f"{kind}/{day} {said}: {made.version.name}{' (baru)' if made.new else ''}, {mail}")
+        click.echo(f"{kind}/{day} {said}: {made.version.name}{' (baru)' if made.new else ''}, {_mail(made)}")
     return 0
+
+
+def _mail(made: "Made") -> str:
+    return f"ditahan oleh {made.held_by}" if made.held_by else f"{made.queued} surat diantrekan"
 
 
 @report.command()
@@ -202,7 +205,9 @@ def _now(settings: "Settings") -> datetime:
 
 
 def _parts(name: str) -> "tuple[Kind, date, str]":
-    """Kind, date and version ("" for the newest) of a report's name. Raises ClickException."""
+    """Kind, date and version ("" for the newest) of a report's name. Raises ClickException, also for a date that names
+    no report of the kind: what is said of it would hold nothing."""
+    from assets.report.governor.desk import period_day
     from assets.report.governor.inputs import KINDS
 
     given, _, rest = name.partition("/")
@@ -211,11 +216,14 @@ def _parts(name: str) -> "tuple[Kind, date, str]":
     try:
         if kind is None:
             raise ValueError
-        return kind, date.fromisoformat(day), version
+        named = date.fromisoformat(day)
     except ValueError:
         raise click.ClickException(
             f"'{name}' is no report; for example harian/2026-11-20 or harian/2026-11-20/v1"
         ) from None
+    if named != period_day(kind, named):
+        raise click.ClickException(f"no {kind} report is named {named}; that day's is {kind}/{period_day(kind, named)}")
+    return kind, named, version
 
 
 def _folder(home: Path, name: str) -> Path:
@@ -225,8 +233,8 @@ def _folder(home: Path, name: str) -> Path:
     kind, day, version = _parts(name)
     root = folder_of(home, kind, day)
     last = newest(root)
-    folder = root / version if version else last.folder if last else None
-    if folder is None or not folder.is_dir():
-        there = sorted(p.name for p in root.glob("v[0-9]*")) or ["none yet"]
-        raise click.ClickException(f"there is no such version of {kind}/{day}; there are: {', '.join(there)}")
-    return folder
+    there = [f"v{n}" for n in range(1, last.number + 1)] if last else []
+    if last is None or (version or last.name) not in there:
+        said = ", ".join(there) or "none yet"
+        raise click.ClickException(f"there is no such version of {kind}/{day}; there are: {said}")
+    return root / (version or last.name)

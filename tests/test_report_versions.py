@@ -250,6 +250,13 @@ def test_a_note_or_a_hold_needs_a_name_and_words(tmp_path: Path, deed: staff.Dee
     assert staff.said(tmp_path) == []
 
 
+def test_a_note_is_no_report_of_its_own(tmp_path: Path) -> None:
+    for word in (staff.Word(MORNING, "Rina", "catatan", "x" * 1001), staff.Word(MORNING, "x" * 1001, "tahan", "y")):
+        with pytest.raises(ValueError, match="at most 1000 letters"):
+            staff.say(tmp_path, TODAY, word)
+    assert staff.said(tmp_path) == []
+
+
 def test_nothing_is_noted_or_held_once_the_report_went_out_but_it_may_be_released(tmp_path: Path) -> None:
     late = datetime.combine(TODAY, time(6, 55), WIB)
     for deed in ("catatan", "tahan"):

@@ -20,6 +20,9 @@ Deed = Literal["catatan", "tahan", "lepas"]
 UNTIL = time(6, 55)
 """WIB, on the report's date: after this the report goes out, and nothing is noted or held any more."""
 
+MOST_LETTERS = 1000
+"""Of a note or a reason: it is printed before everything else."""
+
 _FILE = "keputusan.jsonl"
 
 
@@ -45,12 +48,14 @@ def goes_out(day: date) -> datetime:
 def say(folder: Path, day: date, word: Word) -> None:
     """Keep what somebody said about the report in `folder`.
 
-    Raises TooLate (not for a release), and ValueError without a name or words.
+    Raises TooLate (not for a release), and ValueError without a name or words or with too many.
     """
     if word.tindakan != "lepas" and word.waktu >= goes_out(day):
         raise TooLate(f"the report of {day} went out at {UNTIL:%H.%M} WIB: nothing can be noted or held any more")
     if not word.oleh.strip() or (word.tindakan != "lepas" and not word.teks.strip()):
         raise ValueError("a note or a hold needs a name and words")
+    if max(len(word.oleh), len(word.teks)) > MOST_LETTERS:
+        raise ValueError(f"a name and a note have at most {MOST_LETTERS} letters")
     line = orjson.dumps(asdict(word), option=orjson.OPT_APPEND_NEWLINE)
     append_durably(folder / _FILE, line, intact=lambda data: data.rfind(b"\n") + 1)
 

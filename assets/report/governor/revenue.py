@@ -62,89 +62,75 @@ def _figure(book: Book, row: Row, column: str, name: str, origin: Origin, *, per
 
 
 def _totals(book: Book, section: Section, step: str) -> None:
+    """What the province received in a sentence, then every tax and recipient; by day or by month."""
     rows = book.inputs.rows("pendapatan")
     total = next((r for r in rows if r["jenis_pajak"] == "PAD"), None)
     if total is None:
         return
+    last, start = total["per_tanggal"], f.short_date(total["mulai_data"])
     day, year = book.origin(total), book.origin(total, first=total["mulai_data"])
-    month = book.origin(total, first=max(total["mulai_data"], total["per_tanggal"].replace(day=1)))
-    runs: Text = []
+    month = book.origin(total, first=max(total["mulai_data"], last.replace(day=1)))
     if step == "hari":
-        runs += [
+        pair = book.origin(total, first=last - timedelta(days=1))
+        runs: Text = [
             "Penerimaan milik provinsi ",
             _figure(book, total, "nilai_hari", "Penerimaan sehari", day),
             " (hari berdata sebelumnya ",
+            _figure(book, total, "nilai_hari_sebelum", "Penerimaan hari sebelumnya", pair),
+            "). ",
         ]
-        pair = book.origin(total, first=total["per_tanggal"] - timedelta(days=1))
-        runs += [_figure(book, total, "nilai_hari_sebelum", "Penerimaan hari sebelumnya", pair), "). "]
     else:
-        runs += [
+        runs = [
             "Penerimaan milik provinsi bulan itu ",
             _figure(book, total, "nilai_bulan", "Penerimaan sebulan", month),
             ". ",
         ]
+    days, pad = total["hari_berdata"], {"jenis_pajak": "PAD"}
     runs += [
-        f"Sejak {f.short_date(total['mulai_data'])} terkumpul ",
+        f"Sejak {start} terkumpul ",
         _figure(book, total, "nilai_tahun", "Penerimaan kumulatif", year),
         ", ",
+        _figure(book, total, "capaian_prorata", "Capaian pro rata", year, percent=True),
+        " dari target pro rata ",
+        _figure(book, total, "target_prorata", "Target pro rata", year),
+        " untuk ",
+        book.figure(LETTER, "Hari yang ada datanya", days, f.number, "pendapatan", pad, "hari_berdata", year),
+        " hari yang ada datanya.",
     ]
-    runs += [_figure(book, total, "capaian_prorata", "Capaian pro rata", year, percent=True), " dari target pro rata "]
-    runs += [_figure(book, total, "target_prorata", "Target pro rata", year), " untuk "]
-    days = total["hari_berdata"]
-    runs += [
-        book.figure(
-            LETTER,
-            "Hari yang ada datanya",
-            days,
-            f.number,
-            "pendapatan",
-            {"jenis_pajak": "PAD"},
-            "hari_berdata",
-            year,
-        )
-    ]
-    runs += [" hari yang ada datanya."]
     if total["capaian_target"] is None:
-        runs += [
-            f" Data tahun ini mulai {f.short_date(total['mulai_data'])}, ",
-            "maka capaian target setahun belum dapat dihitung.",
-        ]
+        runs += [f" Data tahun ini mulai {start}, maka capaian target setahun belum dapat dihitung."]
     else:
-        runs += [
-            " Capaian target setahun ",
-            _figure(book, total, "capaian_target", "Capaian target setahun", year, percent=True),
-            ".",
-        ]
+        whole = _figure(book, total, "capaian_target", "Capaian target setahun", year, percent=True)
+        runs += [" Capaian target setahun ", whole, "."]
     section.sentence(*runs)
+    columns = [("nilai_tahun", "Penerimaan tahun berjalan", f"Sejak {start}", year)]
+    if step == "hari":
+        columns.insert(0, ("nilai_hari", "Penerimaan hari", "Sehari", day))
+        columns.insert(1, ("nilai_bulan", "Penerimaan bulan berjalan", "Bulan berjalan", month))
+    else:
+        columns.insert(0, ("nilai_bulan", "Penerimaan bulan", f.month(last), month))
+    _taxes(book, section, columns, year)
+
+
+def _taxes(book: Book, section: Section, columns: Sequence[tuple[str, str, str, Origin]], year: Origin) -> None:
+    """A line a tax and recipient. `columns`: column of the rows, name of the figure, head and origin."""
+    rows = book.inputs.rows("pendapatan")
     lines: list[Sequence[Text]] = []
     for row in sorted(rows, key=lambda r: (r["penerima"] != "provinsi", r["jenis_pajak"] == "PAD", r["jenis_pajak"])):
-        kind = row["jenis_pajak"]
+        kind, who = row["jenis_pajak"], row["penerima"]
+        cells: list[Text] = [[_NAMES.get(kind, kind)], [_WHO.get(who, who)]]
+        cells += [[_figure(book, row, column, name, origin)] for column, name, _, origin in columns]
         goal = row["target"] is not None
-        lines.append(
-            [
-                [_NAMES.get(kind, kind)],
-                [_WHO.get(row["penerima"], row["penerima"])],
-                [_figure(book, row, f"nilai_{step}", f"Penerimaan {step}", day if step == "hari" else month)],
-                [_figure(book, row, "nilai_bulan", "Penerimaan bulan berjalan", month)] if step == "hari" else [],
-                [_figure(book, row, "nilai_tahun", "Penerimaan tahun berjalan", year)],
-                [
-                    _figure(book, row, "capaian_prorata", "Capaian pro rata", year, percent=True)
-                    if goal
-                    else "tanpa target"
-                ],
-            ]
+        reached = (
+            _figure(book, row, "capaian_prorata", "Capaian pro rata", year, percent=True) if goal else "tanpa target"
         )
-    heads = ["Jenis", "Penerima", "Sehari", "Bulan berjalan", f"Sejak {f.short_date(total['mulai_data'])}", "Pro rata"]
-    if step == "bulan":
-        heads[2] = f.month(total["per_tanggal"])
-        del heads[3]
-        lines = [[c for n, c in enumerate(line) if n != 3] for line in lines]
+        lines.append([*cells, [reached]])
     section.table(
-        heads,
+        ["Jenis", "Penerima", *(head for _, _, head, _ in columns), "Pro rata"],
         lines,
         title="Penerimaan menurut jenis dan penerima",
         left=2,
-        widths=(1.2, 1, *(0 for _ in heads[2:])),
+        widths=(1.2, 1, *(0 for _ in columns), 0),
         note="Baris PAD menjumlahkan yang milik provinsi; selebihnya bukan PAD provinsi.",
     )
 

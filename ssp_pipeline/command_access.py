@@ -3,6 +3,8 @@
 Belongs here: wiring. Does not belong here: the command centre (`command_centre/`), commands (`cli/`).
 """
 
+import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 
 from assets.workspace import Workspace
@@ -38,6 +40,7 @@ def options_of(settings: Settings, dagster_url: str = "") -> Options:
         )
     elif own.cara == "proksi":
         _need("pusat.kepala.asal", own.kepala.asal)
+        _networks("pusat.kepala.asal", own.kepala.asal)
         _need("pusat.kepala.peran", own.kepala.peran)
         proxy = ProxyOptions(
             peers=own.kepala.asal,
@@ -78,6 +81,14 @@ def accounts_file(settings: Settings) -> Path:
 def _need(name: str, value: object) -> None:
     if not value:
         raise SettingsError(f"{name} is needed for this way of logging in (pusat.cara)")
+
+
+def _networks(name: str, given: Iterable[str]) -> None:
+    for text in given:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise SettingsError(f"{name}: '{text}' is no address and no network (10.0.0.5, 10.0.0.0/8)") from None
 
 
 def _roles(name: str, given: dict[str, str]) -> dict[str, Role]:

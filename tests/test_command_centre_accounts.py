@@ -131,3 +131,7 @@ def test_the_doctor_says_who_can_log_in(tmp_path: Path) -> None:
     (tmp_path / "ssp.toml").write_text('[pusat]\ncara = "proksi"\n')
     ok, text = said(SSP_CONFIG=str(tmp_path / "ssp.toml"))
     assert (ok, text[:31]) == (False, "pusat.kepala.asal is needed for")
+    (tmp_path / "ssp.toml").write_text('[pusat]\ncara = "proksi"\n[pusat.kepala]\nasal = ["10.0.0.5", "nginx"]\n')
+    ok, text = said(SSP_CONFIG=str(tmp_path / "ssp.toml"))
+    assert not ok
+    assert "'nginx' is no address" in text

@@ -1,11 +1,12 @@
 """What the command centre's pages say: figures against the snapshot, rows behind them, filters, roles, languages."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -20,6 +21,7 @@ from ssp_pipeline.command_centre.pages import reader, routes
 from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed, source_of
 from ssp_pipeline.command_centre.pages.choices import choose, label_of, table_of
 from ssp_pipeline.command_centre.pages.engine import FOLDER, words
+from ssp_pipeline.command_centre.pages.events import Watch
 from ssp_pipeline.command_centre.pages.overview import figures, warnings
 from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
@@ -375,6 +377,35 @@ def test_without_a_snapshot_pages_say_so_and_the_first_one_is_taken_up(small_war
         assert visitor.get("/").status_code == 503
         folder.symlink_to(small_warehouse.snapshots)
         assert visitor.get("/").status_code == 200
+
+
+class Shaky:
+    """Snapshots whose first look fails."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self._looks = iter((ValueError("damaged"), None))
+
+    def refresh(self) -> None:
+        fault = next(self._looks, None)
+        if fault:
+            raise fault
+        self.name = "cuplikan-2"
+
+
+def test_a_fault_of_one_look_does_not_end_the_looking() -> None:
+    async def told() -> bytes:
+        watch = Watch(cast(Any, Shaky()), 0.01)
+        looking = asyncio.create_task(watch.run())
+        async with asyncio.timeout(10):
+            async for event in watch.stream():
+                if b"id: " in event:
+                    break
+        looking.cancel()
+        return event
+
+    assert b"cuplikan-2" in asyncio.run(told())
 
 
 def test_what_was_read_is_kept_within_bounds_and_threads_may_ask_at_once(

@@ -36,8 +36,9 @@ class Watch:
                 await asyncio.to_thread(self._snapshots.refresh)
             except NothingYet:
                 pass
-            except OSError as error:
-                log.warning("the folder of snapshots cannot be read: %s", error)
+            except Exception as error:
+                # Pages show what this loop takes up: no fault of one look may end it.
+                log.warning("the folder of snapshots cannot be read: %r", error)
             if self._snapshots.name != before:
                 woken, self._changed = self._changed, asyncio.Event()
                 woken.set()

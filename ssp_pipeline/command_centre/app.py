@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 def make_app(centre: Centre) -> ASGIApp:
     """The application. Raises AccountsError for a file of accounts that cannot be used."""
     pages = Dashboards(centre)
-    method, own = _way_in(centre)
+    held = ExitStack()
+    method, own = _way_in(centre, held)
     dagster = DagsterProxy(centre) if centre.options.dagster_url else None
     inner = Starlette(
         routes=[
@@ -49,7 +50,7 @@ def make_app(centre: Centre) -> ASGIApp:
             *pages.routes(),
         ],
         exception_handlers={Refused: _refused(centre), HTTPException: _fault, Exception: _broken},
-        lifespan=_life(centre, dagster),
+        lifespan=_life(centre, dagster, held),
     )
 
     def menu(user: User) -> tuple[NavItem, ...]:
@@ -60,12 +61,13 @@ def make_app(centre: Centre) -> ASGIApp:
     return Gate(inner, centre, method)
 
 
-def _way_in(centre: Centre) -> tuple[Method, list[Route]]:
-    """The one way in that is configured, and its addresses."""
+def _way_in(centre: Centre, held: ExitStack) -> tuple[Method, list[Route]]:
+    """The one way in that is configured, and its addresses. What it holds open `held` will close."""
     options = centre.options
     if options.proxy:
         return HeaderMethod(centre, options.proxy), known_by_others()
     store = Store(options.home / "masuk" / "sesi.sqlite")
+    held.callback(store.close)
     sessions_by = partial(Sessions, store, idle=options.idle_seconds, absolute=options.absolute_seconds)
     if options.oidc:
         from ssp_pipeline.command_centre.oidc import OidcLogin
@@ -90,10 +92,13 @@ def _way_in(centre: Centre) -> tuple[Method, list[Route]]:
     return SessionMethod(sessions), LocalLogin(centre, accounts, sessions, Lockout(store)).routes()
 
 
-def _life(centre: Centre, dagster: DagsterProxy | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _life(
+    centre: Centre, dagster: DagsterProxy | None, held: ExitStack
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(held)
             if dagster:
                 await stack.enter_async_context(dagster.open())
             tasks = [asyncio.create_task(work()) for work in centre.background]

@@ -43,6 +43,7 @@ class Store:
             return self._con.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
+        """Let go of the file; nothing can be asked any more."""
         with self._mutex:
             self._con.close()
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -24,6 +24,8 @@ from warehouse import outbox
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 """aiosmtpd takes a server with TLS from the first byte for one without."""
+
+LOGIN = ("ssp", "kata-sandi-rahasia")
 
 
 @pytest.fixture
@@ -294,18 +296,25 @@ def test_without_a_mail_server_mails_become_files_one_each(tmp_path: Path) -> No
         assert all(f.stat().st_mode & 0o077 == 0 for f in files)
 
 
+@contextmanager
+def behind_tls(
+    home: Path, pem: Path, trusted: Path, *, implicit: bool = False, password: str = LOGIN[1]
+) -> Iterator[tuple[Office, MailServer]]:
+    """An office with one message, and a server with TLS, a certificate and a login."""
+    with mail_server(MailServer(), tls=server_context(pem), implicit=implicit, login=LOGIN) as server:
+        more = {"tls": "langsung" if implicit else "starttls", "ca_file": str(trusted)}
+        office = Office(home, smtp(server.port, host="localhost", user=LOGIN[0], password=password, **more))
+        with closing(office.lake):
+            office.queue()
+            yield office, server
+
+
 @pytest.mark.parametrize("implicit", [False, True])
 def test_with_tls_and_credentials_the_message_arrives(tmp_path: Path, implicit: bool) -> None:
     pem = certificate(tmp_path)
-    login = ("ssp", "kata-sandi-rahasia")
-    with mail_server(MailServer(), tls=server_context(pem), implicit=implicit, login=login) as server:
-        tls = "langsung" if implicit else "starttls"
-        office = Office(tmp_path, smtp(server.port, host="localhost", tls=tls, ca_file=str(pem), user=login[0],
-                                       password=login[1]))  # fmt: skip
-        with closing(office.lake):
-            office.queue()
-            assert office.deliver().counts == {"terkirim": 3}
-            assert server.logins == ["ssp"]
+    with behind_tls(tmp_path, pem, pem, implicit=implicit) as (office, server):
+        assert office.deliver().counts == {"terkirim": 3}
+        assert server.logins == ["ssp"]
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -316,16 +325,10 @@ def test_a_certificate_that_is_not_trusted_gets_no_message_and_no_password(
     pem = certificate(tmp_path, name="lain.example" if fault == "nama lain" else "localhost",
                       days=-1 if fault == "kedaluwarsa" else 1)  # fmt: skip
     trusted = certificate(tmp_path) if fault == "tak dikenal" else pem
-    login = ("ssp", "kata-sandi-rahasia")
-    with mail_server(MailServer(), tls=server_context(pem), implicit=implicit, login=login) as server:
-        tls = "langsung" if implicit else "starttls"
-        office = Office(tmp_path, smtp(server.port, host="localhost", tls=tls, ca_file=str(trusted), user=login[0],
-                                       password=login[1]))  # fmt: skip
-        with closing(office.lake):
-            office.queue()
-            assert office.deliver().counts == {"ditunda": 3}
-            assert "certificate is not trusted" in office.reasons()[ONE]
-            assert (server.mails, server.logins) == ([], [])
+    with behind_tls(tmp_path, pem, trusted, implicit=implicit) as (office, server):
+        assert office.deliver().counts == {"ditunda": 3}
+        assert "certificate is not trusted" in office.reasons()[ONE]
+        assert (server.mails, server.logins) == ([], [])
 
 
 def test_a_server_without_encryption_gets_nothing_unless_it_is_on_this_machine_by_setting(
@@ -344,15 +347,11 @@ def test_refused_credentials_delay_everything_and_refuse_nobody(
 ) -> None:
     caplog.set_level(0)
     pem = certificate(tmp_path)
-    with mail_server(MailServer(), tls=server_context(pem), login=("ssp", "benar")) as server:
-        office = Office(tmp_path, smtp(server.port, host="localhost", tls="starttls", ca_file=str(pem), user="ssp",
-                                       password="kata-sandi-rahasia"))  # fmt: skip
-        with closing(office.lake):
-            office.queue()
-            assert office.deliver().counts == {"ditunda": 3}
-            assert "credentials" in office.reasons()[ONE]
-            written = str(outbox.states(office.lake, office.folder).rows()) + caplog.text + repr(office.postal)
-            assert "kata-sandi-rahasia" not in written
+    with behind_tls(tmp_path, pem, pem, password="kata-sandi-yang-salah") as (office, _):
+        assert office.deliver().counts == {"ditunda": 3}
+        assert "credentials" in office.reasons()[ONE]
+        written = str(outbox.states(office.lake, office.folder).rows()) + caplog.text + repr(office.postal)
+        assert "kata-sandi" not in written
 
 
 def test_what_a_server_says_is_kept_in_a_line_without_our_password(tmp_path: Path, server: MailServer) -> None:

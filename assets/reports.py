@@ -5,6 +5,7 @@ is made (`assets/report/governor/`), sending it (`deliver.py`).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -21,6 +22,8 @@ from assets.timeliness import WIB
 from assets.triggers import KIND
 from assets.workspace import Workspace
 from warehouse import steps
+from warehouse.lake import LakeWriteError
+from warehouse.lock import LakeBusy
 from warehouse.modelling import Model, ViewHead
 
 if TYPE_CHECKING:
@@ -87,7 +90,8 @@ def make_report(workspace: Workspace, office: Office, kind: "Kind", day: date) -
     try:
         made = make(desk(workspace, office), kind, day)
     except Exception as error:
-        note("gagal", type(error).__name__)
+        with suppress(LakeBusy, LakeWriteError):  # why there is no report is told, not that this cannot be noted too
+            note("gagal", type(error).__name__)
         raise
     note("berhasil")
     return made

@@ -87,21 +87,26 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(root: Path, *, proxies: Sequence[str] = (), **options: Any) -> Iterator[Served]:
     """Serve a public folder in a thread; limits are off unless they are given."""
-    port = free_port()
-    url, reports = f"http://127.0.0.1:{port}", root.parent / "walidata" / "laporan"
-    quiet = {"api_per_minute": 0, "sql_per_minute": 0, "reports_per_hour": 0, "watch_seconds": 0.05, "reports": reports}
-    chosen = Options(root=root, base_url=url, **(quiet | options))
-    server = uvicorn.Server(config(chosen, "127.0.0.1", port, proxies=proxies))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started or not thread.is_alive(), 20)
-    assert server.started, "the portal does not start"
-    try:
-        yield Served(url, root, reports)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        url, reports = f"http://127.0.0.1:{port}", root.parent / "walidata" / "laporan"
+        quiet = {
+            "api_per_minute": 0, "sql_per_minute": 0, "reports_per_hour": 0, "watch_seconds": 0.05, "reports": reports,
+        }  # fmt: skip
+        chosen = Options(root=root, base_url=url, **(quiet | options))
+        server = uvicorn.Server(config(chosen, "127.0.0.1", port, proxies=proxies))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        until(lambda: server.started or not thread.is_alive(), 20)
+        assert server.started, "the portal does not start"
+        try:
+            yield Served(url, root, reports)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def site(root: Path, folder: Path, release: Release) -> None:

@@ -154,9 +154,9 @@ def test_over_http_who_asks_too_often_is_told_when_to_come_again(root: Path, tmp
     file = keys_file(tmp_path, dinas=f'sha256 = "{digest}"')
     log = tmp_path / "log"
     asked = "/api/3/action/datastore_search?resource_id=uji&q=cari-ini"
-    with running(root, api_per_minute=40, sql_per_minute=4, keys_file=file, access_log=log) as served:
-        answers = [served.get(asked) for _ in range(12)]
-        assert [a.status_code for a in answers] == [200] * 10 + [429] * 2
+    with running(root, api_per_minute=8, sql_per_minute=4, keys_file=file, access_log=log) as served:
+        answers = [served.get(asked) for _ in range(4)]
+        assert [a.status_code for a in answers] == [200] * 2 + [429] * 2
         assert int(answers[-1].headers["Retry-After"]) >= 1
         assert answers[-1].json()["success"] is False
         assert served.get("/datastore/dump/uji").json()["galat"]["kode"] == "terlalu_sering"
@@ -166,7 +166,7 @@ def test_over_http_who_asks_too_often_is_told_when_to_come_again(root: Path, tmp
             assert served.get(asked, headers={name: "salah"}).status_code == 403
         assert [served.get("/api/sql?q=SELECT+1").status_code for _ in range(2)] == [200, 429]
     lines = [json.loads(line) for path in log.iterdir() for line in path.read_text().splitlines()]
-    assert len(lines) >= 18
+    assert len(lines) >= 10
     assert {line["jaringan"] for line in lines} == {"127.0.0.0"}
     assert {"", "dinas"} == {line["kunci"] for line in lines}
     written = "".join(path.read_text() for path in log.iterdir())

@@ -248,16 +248,20 @@ def test_the_weekly_report_tells_what_is_published_and_what_is_late(daily: Input
             "dataset": ["a", "b"], "judul": ["Penerimaan", "Kamera"], "produsen": ["Bapenda", "Kominfo"],
             "versi": [3, 1], "terbit": [date(2026, 11, 13), date(2026, 11, 6)],
             "sampai": [date(2026, 11, 12), None], "jatuh_tempo": [date(2026, 11, 30), date(2026, 11, 10)],
-            "mutu": [1.0, 0.8], "asal_data": ["tiruan", "tiruan"], "rilis": [7, 7],
+            "mutu": [1.0, 0.8], "asal_data": ["resmi", "tiruan"], "rilis": [7, 7],
         }
     )  # fmt: skip
     inputs = replace(daily, tables={**daily.tables, publication.TABLE: released}, kind="mingguan")
-    made = publication.section(Book(inputs))
+    book = Book(inputs)
+    made = publication.section(book)
     assert made.as_of == "Rilis 7; versi terbaru terbit Jumat, 13 Nov 2026."
     said = ["".join(r if isinstance(r, str) else r["t"] for r in b["isi"]) for b in made.blocks if "isi" in b]
     assert said == [
         "2 dataset terbit, 1 lewat jatuh tempo; mutu metadata rata-rata 90,0%.", "Lewat jatuh tempo: Kamera.",
     ]  # fmt: skip
+    assert {(f.origin.dataset, f.origin.version, f.origin.origin) for f in book.figures} == {
+        ("terbuka", "rilis 7", "tiruan"), ("terbuka.a", "v3", "resmi"), ("terbuka.b", "v1", "tiruan"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

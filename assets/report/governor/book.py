@@ -37,6 +37,12 @@ class Origin:
     whole: str
     origin: str
 
+    @classmethod
+    def on(cls, dataset: str, day: date, version: str, origin: str) -> "Origin":
+        """Of a table that is no agency's dataset, as it stood on a day."""
+        at = day.isoformat()
+        return cls(dataset, at, at, version, at, "", origin)
+
 
 @dataclass(frozen=True)
 class Figure:

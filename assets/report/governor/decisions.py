@@ -167,5 +167,4 @@ def _value(book: Book, row: Row) -> Run:
 def _origin(book: Book, row: Row) -> Origin:
     if row["dataset"] and row["partisi"]:
         return book.origin(row)
-    day = row["per_tanggal"].isoformat()
-    return Origin("ops.peringatan", day, day, "tanpa versi", day, "", row["asal_data"] or "resmi")
+    return Origin.on("ops.peringatan", row["per_tanggal"], "tanpa versi", row["asal_data"] or "resmi")

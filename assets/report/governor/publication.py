@@ -1,7 +1,6 @@
 """The state of open data: what is published, what is due, and how good its description is."""
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -49,24 +48,7 @@ def section(book: Book) -> Section:
     newest = max(r["terbit"] for r in rows)
     made.as_of = f"Rilis {rows[0]['rilis']}; versi terbaru terbit {words.day(newest)}."
     late = [r for r in rows if r["jatuh_tempo"] is not None and r["jatuh_tempo"] < day]
-
-    def origin(row: dict[str, object]) -> Origin:
-        when = row["terbit"]
-        assert isinstance(when, date)
-        name = f"terbuka.{row['dataset']}"
-        return Origin(
-            name, when.isoformat(), when.isoformat(), f"v{row['versi']}", when.isoformat(), "", str(row["asal_data"])
-        )
-
-    whole = Origin(
-        "terbuka",
-        newest.isoformat(),
-        newest.isoformat(),
-        f"rilis {rows[0]['rilis']}",
-        newest.isoformat(),
-        "",
-        max(r["asal_data"] or "resmi" for r in rows),
-    )
+    whole = Origin.on("terbuka", newest, f"rilis {rows[0]['rilis']}", max(r["asal_data"] for r in rows))
     quality = 100 * sum(r["mutu"] for r in rows) / len(rows)
     made.sentence(
         book.figure(LETTER, "Dataset terbit", len(rows), f.number, TABLE, {}, "dataset", whole),
@@ -78,17 +60,9 @@ def section(book: Book) -> Section:
     )
     lines: list[Sequence[Text]] = []
     for row in sorted(rows, key=lambda r: (r["mutu"], r["judul"]))[:8]:
-        key = {"dataset": row["dataset"]}
-        grade = book.figure(
-            LETTER,
-            f"Mutu {row['judul']}",
-            row["mutu"],
-            lambda part: words.share(100 * part),
-            TABLE,
-            key,
-            "mutu",
-            origin(row),
-        )
+        key, name = {"dataset": row["dataset"]}, f"Mutu {row['judul']}"
+        own = Origin.on(f"terbuka.{row['dataset']}", row["terbit"], f"v{row['versi']}", row["asal_data"])
+        grade = book.figure(LETTER, name, row["mutu"], lambda n: words.share(100 * n), TABLE, key, "mutu", own)
         until = f.short_date(row["sampai"]) if row["sampai"] else "–"
         lines.append([[row["judul"]], [row["produsen"]], [until], [grade]])
     made.table(["Dataset", "Produsen", "Data sampai", "Mutu"], lines, left=2, title="Mutu metadata terendah")

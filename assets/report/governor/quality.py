@@ -35,15 +35,7 @@ def section(book: Book) -> Section:
         made.missing(f"Bagian {name} tidak dapat dibaca: {reason}")
     agencies = [r for r in book.inputs.rows("instansi") if r["terlambat"] or r["bermasalah"]]
     for row in agencies:
-        origin = Origin(
-            "ops.hasil",
-            book.inputs.day.isoformat(),
-            book.inputs.day.isoformat(),
-            "ringkasan",
-            book.inputs.day.isoformat(),
-            "",
-            "resmi",
-        )
+        origin = Origin.on("ops.hasil", book.inputs.day, "ringkasan", "resmi")
         key = {"instansi": row["instansi"]}
         late = book.figure(
             LETTER,

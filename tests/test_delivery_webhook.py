@@ -49,7 +49,7 @@ def receiver() -> Receiver:
 def office(tmp_path: Path, receiver: Receiver) -> Iterator[Office]:
     with raw_server(receiver) as url:
         hooks = {"pusat": Hook(f"{url}/terima?token=token-rahasia", SECRET)}
-        made = Office(tmp_path, hooks=hooks, hook_timeout=1.0)
+        made = Office(tmp_path, hooks=hooks, hook_timeout=5.0)
         with closing(made.lake):
             yield made
 

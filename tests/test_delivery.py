@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -168,6 +169,35 @@ def test_a_server_that_is_silent_or_speaks_a_byte_now_and_then_is_given_up(tmp_p
         with closing(office.lake):
             office.queue(message(recipients=(ONE,)))
             assert office.deliver().counts == {"ditunda": 1}
+    ended.set()
+
+
+def test_a_server_that_falls_silent_after_its_no_is_not_waited_for_as_for_a_yes(tmp_path: Path) -> None:
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as lines:
+                connection.sendall(b"220 uji\r\n")
+                for line in lines:
+                    if line.lower().startswith(b"data"):
+                        connection.sendall(b"354 go\r\n")
+                        while next(lines) != b".\r\n":
+                            pass
+                        connection.sendall(b"552 too big\r\n")
+                        ended.wait(20)
+                        return
+                    connection.sendall(b"250 uji\r\n")
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        office = Office(tmp_path, smtp(listener.getsockname()[1], timeout=0.2, answer_timeout=15))
+        with closing(office.lake):
+            office.queue(message(recipients=(ONE,)))
+            begun = time.monotonic()
+            assert office.deliver().counts == {"ditunda": 1}
+            assert time.monotonic() - begun < 10
+            assert office.reasons()[ONE] == "DATA: 552 too big"
     ended.set()
 
 

@@ -99,7 +99,8 @@ class Smtp:
         refused = refusable and 500 <= code < 600
         answer = Answer("ditolak" if refused else "sementara", f"{step}: {_said(code, text)}")
         try:
-            if code != _SHUTTING_DOWN and self._client is not None:
+            if code != _SHUTTING_DOWN and self._client is not None and self._client.sock is not None:
+                self._client.sock.settimeout(self._server.timeout)  # no more that for the answer to a whole message
                 self._client.rset()
                 return answer
         except (OSError, smtplib.SMTPException):

@@ -45,7 +45,7 @@ def daily(made: dict[Kind, Path]) -> Inputs:
 
 def text_of(said: content.Content) -> str:
     """Everything that a report says, as plain text."""
-    return render._templates().get_template("surat.txt.j2").render({**said.values, "versi": "v1"})
+    return render.texts(said, "v1")[render.TEXT].decode()
 
 
 def squeezed(text: str) -> str:

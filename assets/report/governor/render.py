@@ -84,10 +84,13 @@ def render(inputs: Inputs, content: Content, version: str, charts: Sequence[Char
     values = {**content.values, "versi": version}
     specs = chart_specs(inputs, content.charts, charts)
     made = datetime(inputs.day.year, inputs.day.month, inputs.day.day, tzinfo=UTC)
-    files = set_pages(_PAGES, specs, {"data.json": orjson.dumps(values)}, made)
-    for name in (HTML, TEXT):
-        files[name] = _templates().get_template(f"{name}.j2").render(values).encode()
-    return files
+    return set_pages(_PAGES, specs, {"data.json": orjson.dumps(values)}, made) | texts(content, version)
+
+
+def texts(content: Content, version: str) -> dict[str, bytes]:
+    """The two texts of the mail, HTML and plain, by file name."""
+    values = {**content.values, "versi": version}
+    return {name: _templates().get_template(f"{name}.j2").render(values).encode() for name in (HTML, TEXT)}
 
 
 @cache

@@ -56,36 +56,14 @@ def _funnel(book: Book, section: Section) -> None:
         key, origin = {"tahun_anggaran": year, "tahap": row["tahap"]}, book.origin(row)
         stage = _STAGES[row["tahap"]]
         counts.append(
-            [
-                book.figure(
-                    LETTER,
-                    f"Usulan sampai {stage}",
-                    row["jumlah"],
-                    f.number,
-                    "pokir",
-                    key,
-                    "jumlah",
-                    origin,
-                )
-            ]
+            [book.figure(LETTER, f"Usulan sampai {stage}", row["jumlah"], f.number, "pokir", key, "jumlah", origin)]
         )
         values.append(
             [book.figure(LETTER, f"Nilai sampai {stage}", row["nilai"], words.money, "pokir", key, "nilai", origin)]
         )
         part = 100 * row["jumlah"] / first if first else None
         shares.append(
-            [
-                book.figure(
-                    LETTER,
-                    f"Bagian sampai {stage}",
-                    part,
-                    words.share,
-                    "pokir",
-                    key,
-                    "jumlah",
-                    origin,
-                )
-            ]
+            [book.figure(LETTER, f"Bagian sampai {stage}", part, words.share, "pokir", key, "jumlah", origin)]
         )
     section.table(
         ["Sampai tahap", *(_STAGES[r["tahap"]] for r in chosen)],
@@ -156,18 +134,7 @@ def _spread(book: Book, section: Section, by: str) -> None:
             key = {"tahun_anggaran": year, "menurut": by, "kelompok": name, "keadaan": state}
             label = f"Usulan {state} {name}"
             cells.append(
-                [
-                    book.figure(
-                        LETTER,
-                        label,
-                        one["jumlah"],
-                        f.number,
-                        "pokir_sebaran",
-                        key,
-                        "jumlah",
-                        book.origin(one),
-                    )
-                ]
+                [book.figure(LETTER, label, one["jumlah"], f.number, "pokir_sebaran", key, "jumlah", book.origin(one))]
             )
         lines.append(cells)
     section.table(

@@ -147,67 +147,17 @@ def _references(book: Book, section: Section) -> None:
         own = [r for r in rows if (r["sumber"], r["barang"]) == (source, good)]
         over = sorted((r for r in own if r["selisih_acuan"] > 0), key=lambda r: (-r["selisih_acuan"], r["tempat"]))
         first = own[0]
-        origin, key = book.origin(first), {"sumber": source, "barang": good}
-        count = book.figure(
-            LETTER,
-            f"Kab/kota dengan {good} di atas {first['jenis_acuan']}",
-            len(over),
-            f.number,
-            "acuan",
-            key,
-            "selisih_acuan",
-            origin,
-        )
-        total = book.figure(
-            LETTER, f"Kab/kota dengan {good} yang melapor", len(own), f.number, "acuan", key, "harga", origin
-        )
-        worst: Text = ["–"]
-        if over:
-            top = over[0]
-            where = {**key, "tempat": top["tempat"]}
-            worst = [
-                f"{top['tempat']} ",
-                book.figure(
-                    LETTER,
-                    f"Harga {good} di {top['tempat']}",
-                    top["harga"],
-                    f.rupiah,
-                    "acuan",
-                    where,
-                    "harga",
-                    origin,
-                ),
-                " (",
-                book.move(
-                    LETTER,
-                    f"Selisih {good} di {top['tempat']}",
-                    top["selisih_acuan"],
-                    "acuan",
-                    where,
-                    "selisih_acuan",
-                    origin,
-                ),
-                ")",
-            ]
+        rule, origin, key = first["jenis_acuan"], book.origin(first), {"sumber": source, "barang": good}
+        above = f"Kab/kota dengan {good} di atas {rule}"
+        count = book.figure(LETTER, above, len(over), f.number, "acuan", key, "selisih_acuan", origin)
+        told = f"Kab/kota dengan {good} yang melapor"
+        total = book.figure(LETTER, told, len(own), f.number, "acuan", key, "harga", origin)
+        worst: Text = _worst(book, over[0], key, origin) if over else ["–"]
         limit = book.figure(
-            LETTER,
-            f"{first['jenis_acuan']} {good}",
-            first["harga_acuan"],
-            f.rupiah,
-            "acuan",
-            key,
-            "harga_acuan",
-            origin,
+            LETTER, f"{rule} {good}", first["harga_acuan"], f.rupiah, "acuan", key, "harga_acuan", origin
         )
-        lines.append(
-            [
-                [good],
-                [f"{_NAMES[source]}, {f.short_date(first['per_tanggal'])}"],
-                worst,
-                [f"{first['jenis_acuan']} ", limit],
-                [count, " dari ", total],
-            ]
-        )
+        dated = f"{_NAMES[source]}, {f.short_date(first['per_tanggal'])}"
+        lines.append([[good], [dated], worst, [f"{rule} ", limit], [count, " dari ", total]])
     decrees = sorted({r["keputusan_acuan"] for r in rows if r["keputusan_acuan"]})
     section.table(
         ["Barang", "Sumber", "Tertinggi di", "Batas atas", "Kab/kota di atas"],
@@ -217,6 +167,17 @@ def _references(book: Book, section: Section) -> None:
         widths=(0, 0, 1, 0, 0),
         note=f"Dasar: {'; '.join(decrees)}. Barang tanpa acuan bertanggal tidak diberi penilaian." if decrees else "",
     )
+
+
+def _worst(book: Book, row: Row, key: Row, origin: Origin) -> Text:
+    """Where a commodity is farthest over its limit, with its price and by how much."""
+    place, where = row["tempat"], {**key, "tempat": row["tempat"]}
+    price = book.figure(
+        LETTER, f"Harga {row['barang']} di {place}", row["harga"], f.rupiah, "acuan", where, "harga", origin
+    )
+    name = f"Selisih {row['barang']} di {place}"
+    over = book.move(LETTER, name, row["selisih_acuan"], "acuan", where, "selisih_acuan", origin)
+    return [f"{place} ", price, " (", over, ")"]
 
 
 def _gaps(book: Book, section: Section) -> None:

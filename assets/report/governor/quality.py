@@ -38,14 +38,7 @@ def section(book: Book) -> Section:
         origin = Origin.on("ops.hasil", book.inputs.day, "ringkasan", "resmi")
         key = {"instansi": row["instansi"]}
         late = book.figure(
-            LETTER,
-            f"Dataset terlambat {row['nama']}",
-            row["terlambat"],
-            f.number,
-            "instansi",
-            key,
-            "terlambat",
-            origin,
+            LETTER, f"Dataset terlambat {row['nama']}", row["terlambat"], f.number, "instansi", key, "terlambat", origin
         )
         bad = book.figure(
             LETTER,
@@ -89,14 +82,7 @@ def _line(book: Book, row: dict[str, Any]) -> list[Text]:
         age += [" – terlambat"]
     filled = book.figure(LETTER, f"Partisi terisi {title}", row["terisi"], f.number, "dataset", key, "terisi", origin)
     promised = book.figure(
-        LETTER,
-        f"Partisi dijanjikan {title}",
-        row["dijanjikan"],
-        f.number,
-        "dataset",
-        key,
-        "dijanjikan",
-        origin,
+        LETTER, f"Partisi dijanjikan {title}", row["dijanjikan"], f.number, "dataset", key, "dijanjikan", origin
     )
     return [
         [title],

@@ -78,14 +78,7 @@ def _production(book: Book, section: Section) -> None:
     origin, many = book.origin(days[newest][0]), len(days[newest])
     runs += [
         book.figure(
-            LETTER,
-            "Instalasi yang melapor",
-            many,
-            f.number,
-            "produksi",
-            {"tanggal": newest},
-            "produksi_m3",
-            origin,
+            LETTER, "Instalasi yang melapor", many, f.number, "produksi", {"tanggal": newest}, "produksi_m3", origin
         )
     ]
     runs += [" instalasi"]
@@ -191,14 +184,7 @@ def _month(book: Book, section: Section) -> None:
         runs += [
             "; tunggakan ",
             book.figure(
-                LETTER,
-                "Tunggakan rekening air",
-                total,
-                words.money,
-                "cabang",
-                {"melapor": True},
-                "tunggakan",
-                origin,
+                LETTER, "Tunggakan rekening air", total, words.money, "cabang", {"melapor": True}, "tunggakan", origin
             ),
         ]
     section.sentence(*runs, ".")

@@ -158,10 +158,11 @@ def test_a_value_that_does_not_exist_is_not_chosen_and_no_level_is_ever_mixed(ve
 def test_dates_narrow_a_series_and_where_there_is_nothing_it_says_so(people: dict[str, Visitor]) -> None:
     one = people["gubernur"].get("/bagan/harga_tren.json?harga_tren.dari=2026-11-18&harga_tren.sampai=2026-11-18")
     assert {r["tanggal"] for r in orjson.loads(one.content)["data"]["values"]} == {"2026-11-18"}
-    none = people["gubernur"].get("/harga?harga_tren.dari=1990-01-01&harga_tren.sampai=1990-01-31").text
-    section = none.partition('id="harga_tren"')[2].partition("</section>")[0]
-    assert "Belum ada data." in section
-    assert "data-bagan" not in section
+    for query in ("harga_tren.dari=1990-01-01&harga_tren.sampai=1990-01-31", "harga_tren.sampai=0001-01-01"):
+        none = people["gubernur"].get(f"/harga?{query}").text
+        section = none.partition('id="harga_tren"')[2].partition("</section>")[0]
+        assert "Belum ada data." in section
+        assert "data-bagan" not in section
 
 
 def test_what_was_not_reported_is_a_dash_and_never_zero(version: Version) -> None:

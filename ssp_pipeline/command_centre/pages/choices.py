@@ -165,7 +165,9 @@ def _span(version: Version, view: View, values: Mapping[str, Any], given: Mappin
     if ends["awal"] is None:
         return None
     last = _date(given.get(f"{view.name}.sampai")) or ends["akhir"]
-    first = _date(given.get(f"{view.name}.dari")) or max(ends["awal"], last - timedelta(days=RANGE_DAYS - 1))
+    # Of a date long gone no year can be taken off.
+    since = last - timedelta(days=RANGE_DAYS - 1) if last > ends["awal"] else last
+    first = _date(given.get(f"{view.name}.dari")) or max(ends["awal"], since)
     return Span(column, first, last, ends["awal"], ends["akhir"])
 
 

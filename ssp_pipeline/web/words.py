@@ -6,7 +6,7 @@ written. Does not belong here: what a page says (templates), which folder a site
 
 import functools
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ NONE = "–"
 """Shown where there is no value; it is never shown as 0."""
 
 WIB = ZoneInfo("Asia/Jakarta")
+_ROUNDED = Context(rounding=ROUND_HALF_UP)
+"""As reports, SQL and the scripts of the pages round; Babel takes the rounding of the context."""
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -50,9 +52,7 @@ class Words:
         """A figure with its decimals, no more than were given: 12.500 and 3,25."""
         if value is None:
             return NONE
-        return str(
-            format_decimal(value, format="#,##0" + ("." + "#" * decimals if decimals else ""), locale=self._locale)
-        )
+        return self._decimal(value, "#" * decimals)
 
     def fixed(self, value: int | float | Decimal, decimals: int) -> str:
         """A figure with just so many decimals, for columns whose figures stand in line."""
@@ -60,7 +60,8 @@ class Words:
 
     def _decimal(self, value: int | float | Decimal, behind: str) -> str:
         form = f"#,##0.{behind}" if behind else "#,##0"
-        return str(format_decimal(value, format=form, locale=self._locale))
+        with localcontext(_ROUNDED):
+            return str(format_decimal(value, format=form, locale=self._locale))
 
     def percent(self, share: float) -> str:
         """A share of 1 as whole percent."""

@@ -111,7 +111,7 @@ def environment(language: Language) -> Environment:
 
 
 def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
-    """A figure for a tile: Rp 12,3 miliar, 94,2, 628.020. Its unit stands after it (`unit_of`), but for Rp."""
+    """A figure for a tile: Rp12,3 miliar, 94,2, 628.020. Its unit stands after it (`unit_of`), but for Rp."""
     if value is None:
         return NONE
     if not -COMPACT_FROM < value < COMPACT_FROM:
@@ -119,7 +119,7 @@ def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
         said = str(format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2))
     else:
         said = w.number(value, decimals=2 if -WHOLE_FROM < value < WHOLE_FROM else 0)
-    return f"Rp {said}" if unit == "Rp" else said
+    return f"Rp{said}" if unit == "Rp" else said
 
 
 def unit_of(w: Words, unit: str) -> str:

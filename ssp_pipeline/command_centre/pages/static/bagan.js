@@ -33,12 +33,16 @@
     const small = room < 600;
     if (small) spec.config.text = { ...spec.config.text, fontSize: 10 };
     const longest = Math.round(room * (small ? 0.42 : 0.34));
-    spec.config.axis = { ...spec.config.axis, labelLimit: Math.min(180, longest), ...(small ? { labelFontSize: 11 } : {}) };
+    spec.config.axis = { ...spec.config.axis, labelLimit: Math.min(220, longest), ...(small ? { labelFontSize: 11 } : {}) };
     each(spec, "axis", (axis) => { if (axis.labelLimit) axis.labelLimit = Math.min(axis.labelLimit, longest); });
     // Legends stand below the drawing, behind its labels: they may not be wider than it.
     each(spec, "legend", (legend) => {
       if (legend.gradientLength) legend.gradientLength = Math.min(legend.gradientLength, Math.max(80, width));
       if (legend.columns || small) legend.columns = Math.max(1, Math.min(legend.columns ?? 9, Math.floor(width / 130)));
+    });
+    // Labels of two parts take two lines where one would be cut.
+    if (longest < 230) each(spec, "y", (y) => {
+      if (y.type === "nominal" && y.axis !== null) y.axis = { labelExpr: "split(datum.label, ' · ')", labelFontSize: 11, labelLineHeight: 11, ...y.axis };
     });
     if (small) each(spec, "x", (x) => {
       if (!x.field || x.axis === null) return;

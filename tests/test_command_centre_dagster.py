@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -294,9 +293,9 @@ def test_a_websocket_ends_with_its_session(address: str, home: Path) -> None:
 
 
 def test_dagster_may_be_on_a_socket_that_nobody_else_can_open(tmp_path: Path, dagster: StandIn) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="ssp-"))
     with (
-        running(dagster.app, uds=folder / "dagster"),
+        tempfile.TemporaryDirectory(prefix="ssp-") as folder,
+        running(dagster.app, uds=Path(folder) / "dagster"),
         serving(Centre(with_people(tmp_path, "budi", dagster_url=f"unix:{folder}/dagster"))) as address,
         Visitor(address) as visitor,
     ):
@@ -305,7 +304,6 @@ def test_dagster_may_be_on_a_socket_that_nobody_else_can_open(tmp_path: Path, da
         with listening(visitor) as socket:
             socket.send("halo")
             assert socket.recv(10) == "gema halo"
-    shutil.rmtree(folder)
 
 
 def test_while_dagster_does_not_answer_its_pages_say_so(tmp_path: Path) -> None:

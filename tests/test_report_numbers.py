@@ -83,7 +83,7 @@ def numbers_of(recount: Recount, warning: dict[str, Any]) -> list[str]:
     """What the sentence of a warning is to say, in its order, counted from the source tables."""
     said = warning["kalimat"]
     if warning["aturan"] == "harga_di_atas_acuan":
-        place, source = re.search(r" di (.+?) Rp", said)[1], re.search(r"menurut (\w+)", said)[1]  # type: ignore[index]
+        place, source = re.search(r" di (.+?) Rp", said)[1], warning["dataset"].partition(".")[0]  # type: ignore[index]
         price = next(p for name, p in recount.medium_rice(source).items() if plain(name) == plain(place))
         return [f"Rp{indonesian(price, 0)}", indonesian(change(price, LIMIT), 1), f"Rp{indonesian(LIMIT, 0)}"]
     assert warning["aturan"] == "cabang_belum_lapor", f"recount the numbers of {warning['aturan']} too"

@@ -1,29 +1,25 @@
 """What the command centre's pages say: figures against the snapshot, rows behind them, filters, roles, languages."""
 
-import asyncio
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-import polars as pl
 import pytest
 import vl_convert
 
 from assets.report.charts import with_data
 from assets.report.render import SCREEN_FONT
 from connectors.registry import Registry
-from ssp_pipeline.command_centre.pages import reader, routes
+from ssp_pipeline.command_centre.pages import routes
 from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed, source_of
 from ssp_pipeline.command_centre.pages.choices import choose, label_of, table_of
 from ssp_pipeline.command_centre.pages.engine import FOLDER, words
-from ssp_pipeline.command_centre.pages.events import Watch
 from ssp_pipeline.command_centre.pages.overview import figures, warnings
-from ssp_pipeline.command_centre.pages.reader import NothingYet, Snapshots, Version
+from ssp_pipeline.command_centre.pages.reader import Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
 from ssp_pipeline.command_centre.pages.views import find_views, pages_of
 from ssp_pipeline.command_centre.service import Centre
@@ -366,62 +362,3 @@ def test_blocks_fill_the_width(version: Version) -> None:
             assert not (place.wide and run % 2), f"{page}: a hole before {place.block.view.name}"
             run = 0 if place.wide else run + 1
         assert run % 2 == 0
-
-
-def test_without_a_snapshot_pages_say_so_and_the_first_one_is_taken_up(small_warehouse: Small, tmp_path: Path) -> None:
-    folder = tmp_path / "cuplikan"
-    with pytest.raises(NothingYet):
-        Snapshots(folder).refresh()
-    made = with_people(tmp_path / "rumah", "gubernur", snapshots=folder, watch_seconds=0.05)
-    with serving(Centre(made)) as address, Visitor(address) as visitor:
-        visitor.log_in("gubernur")
-        assert visitor.get("/").status_code == 503
-        folder.symlink_to(small_warehouse.snapshots)
-        assert visitor.get("/").status_code == 200
-
-
-class Shaky:
-    """Snapshots whose first look fails."""
-
-    name = ""
-
-    def __init__(self) -> None:
-        self._looks = iter((ValueError("damaged"), None))
-
-    def refresh(self) -> None:
-        fault = next(self._looks, None)
-        if fault:
-            raise fault
-        self.name = "cuplikan-2"
-
-
-def test_a_fault_of_one_look_does_not_end_the_looking() -> None:
-    async def told() -> bytes:
-        watch = Watch(cast(Any, Shaky()), 0.01)
-        looking = asyncio.create_task(watch.run())
-        async with asyncio.timeout(10):
-            async for event in watch.stream():
-                if b"id: " in event:
-                    break
-        looking.cancel()
-        return event
-
-    assert b"cuplikan-2" in asyncio.run(told())
-
-
-def test_what_was_read_is_kept_within_bounds_and_threads_may_ask_at_once(
-    version: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        sql = "SELECT count(*) AS n FROM source.sp2kp__harga_pangan_kabkota WHERE kode_varian = ?"
-        got = list(pool.map(lambda n: version.records(sql, [str(n % 20)])[0]["n"], range(80)))
-    assert got[:20] == got[20:40] == got[40:60]
-    assert isinstance(version.rows("SELECT 1 AS x"), pl.DataFrame)
-    assert version.rows("SELECT 1 AS x") is version.rows("SELECT 1 AS x")
-    monkeypatch.setattr(reader, "KEPT_BYTES", 50_000)
-    for number in range(100):
-        version.rows("SELECT ? AS x", [number])
-    assert 0 < len(version._kept) < 50, "small answers take room, too"
-    monkeypatch.setattr(reader, "KEPT_BYTES", 1)
-    version.rows("SELECT 2 AS x")
-    assert version._kept == {}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,9 @@ def test_the_weekly_report_tells_what_is_published_and_what_is_late(daily: Input
     ("shown", "expected"),
     [
         (words.money(pl.Series(["5276965374.14"]).cast(pl.Decimal(20, 2))[0]), "Rp5,28 miliar"),
+        (words.money(Decimal("999994999.99")), "Rp999,99 juta"),
+        (words.money(Decimal(-999995000)), "-Rp1,00 miliar"),
+        (words.money(Decimal("999999.5")), "Rp1,00 juta"),
         (words.share(44.63), "44,6%"),
         (words.change(-0.04), "0,0%"),
         (words.span(date(2026, 10, 21), date(2026, 11, 19)), "21 Okt – 19 Nov 2026"),

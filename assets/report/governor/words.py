@@ -13,14 +13,19 @@ from babel.numbers import format_decimal
 from assets.timeliness import WIB
 from warehouse import figures as f
 
-_SCALES = ((Decimal(10) ** 12, "triliun"), (Decimal(10) ** 9, "miliar"), (Decimal(10) ** 6, "juta"))
+_SCALES = (
+    (Decimal(10) ** 12, "triliun", Decimal(5_000_000)),
+    (Decimal(10) ** 9, "miliar", Decimal(5_000)),
+    (Decimal(10) ** 6, "juta", Decimal("0.5")),
+)
+"""Each with half a step of the form below it: what is nearer to the size than that would be written as 1.000 there."""
 
 
 def money(value: Decimal) -> str:
     """Rp5,28 miliar; below a million in whole rupiah."""
-    for size, name in _SCALES:
-        if abs(value) >= size:
-            return f"Rp{_decimal(value / size, 2)} {name}"
+    for size, name, near in _SCALES:
+        if abs(value) >= size - near:
+            return f"{'-' if value < 0 else ''}Rp{_decimal(abs(value) / size, 2)} {name}"
     return f.rupiah(value)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 Language = Literal["id", "en"]
 LANGUAGES: tuple[Language, ...] = ("id", "en")
@@ -62,6 +62,14 @@ class Words:
         form = f"#,##0.{behind}" if behind else "#,##0"
         with localcontext(_ROUNDED):
             return str(format_decimal(value, format=form, locale=self._locale))
+
+    def short(self, value: int | float | Decimal) -> str:
+        """12,35 miliar: at most two decimals of thousands, millions and so on."""
+        exact = Decimal(str(value))
+        # Rounded here, for Babel rounds halves of short forms to the even digit whatever the context says.
+        step = Decimal(10) ** (exact.adjusted() // 3 * 3 - 2)
+        rounded = (exact / step).to_integral_value(ROUND_HALF_UP) * step
+        return str(format_compact_decimal(rounded, format_type="long", locale=self._locale, fraction_digits=2))
 
     def percent(self, share: float) -> str:
         """A share of 1 as whole percent."""

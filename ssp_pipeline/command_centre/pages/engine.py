@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-from babel.numbers import format_compact_decimal
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -115,11 +114,12 @@ def compact(w: Words, value: Decimal | float | None, unit: str = "") -> str:
     if value is None:
         return NONE
     if not -COMPACT_FROM < value < COMPACT_FROM:
-        locale = "id_ID" if w.language == "id" else "en_GB"
-        said = str(format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=2))
+        said = w.short(value)
     else:
         said = w.number(value, decimals=2 if -WHOLE_FROM < value < WHOLE_FROM else 0)
-    return f"Rp{said}" if unit == "Rp" else said
+    if unit != "Rp":
+        return said
+    return f"-Rp{said.removeprefix('-')}" if value < 0 else f"Rp{said}"
 
 
 def unit_of(w: Words, unit: str) -> str:

@@ -290,6 +290,12 @@ class Settings:
         )
 
     @property
+    def has_lake(self) -> bool:
+        """Whether a lake was made here; of one in PostgreSQL only asking it would tell."""
+        kind, _, where = self.catalog.partition(":")
+        return kind != "sqlite" or Path(where).exists()
+
+    @property
     def data_path(self) -> str:
         return self.environment.get("SSP_DATA_PATH") or self.config.penyimpanan.data or str(self.home / "lake" / "data")
 

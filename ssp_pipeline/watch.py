@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -67,8 +66,7 @@ def look(settings: Settings, now: datetime) -> Seen:
 
 def _lake(settings: Settings, now: datetime, seen: Seen) -> dict[str, Any] | None:
     """What the lake answers; None when it does not."""
-    kind, _, where = settings.catalog.partition(":")
-    if kind == "sqlite" and not Path(where).exists():
+    if not settings.has_lake:
         seen.troubles.append(Trouble("lake", "Lake tidak ada: katalognya tidak ditemukan."))
     else:
         command = [sys.executable, "-m", "ssp_pipeline.watch_lake", f"harian/{_report_day(settings, now)}/"]

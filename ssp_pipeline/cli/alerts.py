@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssp_pipeline.cli.common import looking, print_json
+
 if TYPE_CHECKING:
     from warehouse.alerts import Event
 
@@ -24,12 +26,11 @@ def alerts(start: Any, end: Any, names: tuple[str, ...], key: str | None, as_jso
     """
     from assets.alerts import rules_of
     from connectors.registry import UnknownName
-    from ssp_pipeline.cli.inspect import _looking, _print_json
     from warehouse.alerts import current, rehearse
 
     if end and not start:
         raise click.UsageError("--to needs --from")
-    with _looking() as (settings, workspace):
+    with looking() as (settings, workspace):
         rules = rules_of(workspace)
         unknown = set(names) - {r.nama for r in rules}
         if unknown:
@@ -42,7 +43,7 @@ def alerts(start: Any, end: Any, names: tuple[str, ...], key: str | None, as_jso
             events = [e for e in current(workspace.lake) if not names or e.aturan in names]
     rows = [_row(e) for e in events if not key or key in e.kunci]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         for row in rows:
             when = f"{row['hari']} {row['peristiwa']:7} " if start else ""

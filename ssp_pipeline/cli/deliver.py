@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssp_pipeline.cli.common import looking, print_json, writing
+
 if TYPE_CHECKING:
     from assets.workspace import Workspace
     from ssp_pipeline.settings import Settings
@@ -23,13 +25,11 @@ def deliver(listing: bool, again: str | None, send_only: bool, as_json: bool) ->
     Safe beside `ssp up`, which does the same every five minutes: nobody gets a message twice. Exit code 3 when one
     was put off, refused or given up.
     """
-    from ssp_pipeline.cli.inspect import _looking, _print_json
-
     if listing:
-        with _looking() as (settings, workspace):
+        with looking() as (settings, workspace):
             rows = states(settings, workspace)
         if as_json:
-            _print_json(rows)
+            print_json(rows)
             return 0
         for row in rows:
             click.echo(
@@ -42,31 +42,20 @@ def deliver(listing: bool, again: str | None, send_only: bool, as_json: bool) ->
 
 
 def _deliver(again: str | None, send_only: bool, as_json: bool) -> int:
-    from pathlib import Path
-
     from assets.deliver import tell_and_deliver
-    from ssp_pipeline import app
-    from ssp_pipeline.cli.inspect import _print_json
     from ssp_pipeline.sending import postal
-    from ssp_pipeline.settings import load_settings
     from warehouse import outbox
 
-    settings = load_settings()
-    kind, _, where = settings.catalog.partition(":")
-    if kind == "sqlite" and not Path(where).exists():
-        raise click.ClickException("there is no lake yet; `ssp run` makes one")
-    options, workspace = postal(settings), app.open_workspace(settings)
-    try:
+    with writing() as (settings, workspace):
+        options = postal(settings)
         if again and not outbox.again(workspace.lake, options.folder, again, workspace.run_id):
             raise click.ClickException(f"nobody is without message {again}; `ssp deliver --list` shows all")
         unjudged = "" if send_only else _judge(settings, workspace)
         done = tell_and_deliver(workspace, options)
-    finally:
-        workspace.close()
     counts = dict(done.sent.counts)
     problems = [p for p in (unjudged, done.untold) if p]
     if as_json:
-        _print_json({"pesan_peringatan": done.told, "peristiwa": counts, "masalah": problems})
+        print_json({"pesan_peringatan": done.told, "peristiwa": counts, "masalah": problems})
     else:
         click.echo(f"{done.told} pesan peringatan baru; " + (_counted(counts) or "tidak ada yang perlu dikirim"))
         for problem in problems:

@@ -1,71 +1,16 @@
 """Commands that look and change nothing: `status`, `sql`, `verify`, `quarantine`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ssp_pipeline.cli.common import looking, print_json, print_table
+
 if TYPE_CHECKING:
-    from assets.workspace import Workspace
-    from ssp_pipeline.settings import Settings
     from warehouse.verify import Verification
 
 _FORMS = ("table", "csv", "json", "parquet", "xlsx")
-
-
-def _print_json(rows: Any) -> None:
-    import orjson
-
-    print(orjson.dumps(rows, default=str, option=orjson.OPT_INDENT_2).decode())
-
-
-def _table(rows: list[dict[str, Any]], nothing: str = "tidak ada") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if not rows:
-        console.print(nothing)
-        return
-    table = Table(header_style="bold", pad_edge=False)
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*("" if v is None else str(v) for v in row.values()))
-    console.print(table)
-
-
-@contextmanager
-def _looking() -> "Iterator[tuple[Settings, Workspace]]":
-    """A workspace whose lake is open for reading: nobody waits for us, and we wait for no writer.
-
-    Raises ClickException when there is no lake yet, it cannot be opened, or its storage does not answer.
-    """
-    import duckdb
-
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
-    from warehouse.duck import LakeUnreachable
-    from warehouse.lake import Lake, LakeWriteError, is_storage_fault
-
-    settings = load_settings()
-    kind, _, where = settings.catalog.partition(":")
-    if kind == "sqlite" and not Path(where).exists():
-        raise click.ClickException("there is no lake yet; `ssp run` makes one")
-    workspace = app.open_workspace(settings)
-    workspace.lake = Lake(workspace.lake_config, read_only=True)
-    try:
-        yield settings, workspace
-    except (LakeUnreachable, LakeWriteError) as error:
-        raise click.ClickException(str(error)) from None
-    except duckdb.Error as error:
-        if not is_storage_fault(str(error)):
-            raise
-        raise click.ClickException(f"the lake's storage does not answer: {str(error).splitlines()[0]}") from None
-    finally:
-        workspace.close()
 
 
 @click.command()
@@ -75,12 +20,12 @@ def status(as_json: bool) -> int:
     from assets.state import dataset_rows, snapshot_line
     from ssp_pipeline.cli.deliver import attention
 
-    with _looking() as (settings, workspace):
+    with looking() as (settings, workspace):
         rows = dataset_rows(workspace)
         if as_json:
-            _print_json(rows)
+            print_json(rows)
         else:
-            _table(rows)
+            print_table(rows)
             click.echo(snapshot_line(settings.snapshots))
             for line in attention(settings, workspace):
                 click.echo(line)
@@ -174,7 +119,7 @@ def verify(dataset: tuple[str, ...], as_json: bool) -> int:
     from assets.reread import reread
     from warehouse.verify import verify as recount
 
-    with _looking() as (settings, workspace):
+    with looking() as (settings, workspace):
         registry = workspace.registry
         chosen = [registry.contract(d) for d in dataset] or list(registry.contracts)
         with Console(stderr=True, quiet=as_json).status("memeriksa") as spinner:
@@ -183,7 +128,7 @@ def verify(dataset: tuple[str, ...], as_json: bool) -> int:
                 progress=lambda text: spinner.update(f"memeriksa {text}"),
             )  # fmt: skip
     if as_json:
-        _print_json(
+        print_json(
             {
                 "lengkap": result.sound,
                 "celah": result.all_gaps(),
@@ -218,7 +163,7 @@ def _show_counts(result: "Verification", datasets: list[str]) -> None:
                     "celah": sum(len(p.gaps) for p in own),
                 }
             )
-    _table(rows, "belum ada partisi yang diterima")
+    print_table(rows, "belum ada partisi yang diterima")
     for gap in result.all_gaps():
         click.echo(f"celah: {gap}")
     verdict = "semua cocok" if result.sound else f"{len(result.all_gaps())} celah"
@@ -240,9 +185,9 @@ def quarantine_list(dataset: str | None, as_json: bool) -> int:
     """Count of quarantined rows by dataset, partition and reason, newest partition first."""
     from assets.state import quarantine_counts
 
-    with _looking() as (_, workspace):
+    with looking() as (_, workspace):
         rows = quarantine_counts(workspace, dataset)
-    _print_json(rows) if as_json else _table(rows, "tidak ada baris di karantina")
+    print_json(rows) if as_json else print_table(rows, "tidak ada baris di karantina")
     return 0
 
 
@@ -255,9 +200,9 @@ def quarantine_show(dataset: str, partition: str | None, limit: int, as_json: bo
     """The quarantined rows of a dataset; private columns are masked."""
     from assets.state import quarantined_rows
 
-    with _looking() as (_, workspace):
+    with looking() as (_, workspace):
         rows = quarantined_rows(workspace, dataset, partition).head(limit).to_dicts()
-    _print_json(rows) if as_json else _table(rows, "tidak ada baris di karantina")
+    print_json(rows) if as_json else print_table(rows, "tidak ada baris di karantina")
     return 0
 
 
@@ -273,9 +218,9 @@ def quarantine_replay(dataset: str, partition: str | None, as_json: bool) -> int
     from assets.state import quarantined_rows
     from ssp_pipeline.cli.care import replay_payloads
 
-    with _looking() as (_, workspace):
+    with looking() as (_, workspace):
         payloads = sorted(set(quarantined_rows(workspace, dataset, partition)["muatan"]))
     if not payloads:
-        _print_json([]) if as_json else click.echo("tidak ada baris di karantina")
+        print_json([]) if as_json else click.echo("tidak ada baris di karantina")
         return 0
     return replay_payloads(dataset, payloads, as_json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ssp_pipeline.cli.common import print_json
+
 if TYPE_CHECKING:
     from assets.open_data import Outcome
     from ssp_pipeline.settings import Settings
@@ -51,7 +53,7 @@ def approve(dataset: str, oleh: str, alasan: str, as_json: bool) -> int:
     if lacking:
         decisions.approve(dataset, base, lacking, by=oleh, why=alasan)
     if as_json:
-        _print_json({"dataset": dataset, "versi": base + 1, "disetujui": lacking})
+        print_json({"dataset": dataset, "versi": base + 1, "disetujui": lacking})
     elif lacking:
         click.echo(f"{dataset} v{base + 1} disetujui oleh {oleh}:")
         for line in lacking:
@@ -81,7 +83,7 @@ def waive(dataset: str, kolom: str, bentuk: str, oleh: str, alasan: str, as_json
         raise click.ClickException(f"no form '{bentuk}'; there are: {', '.join(get_args(IdentifierForm))}")
     decisions.waive(dataset, kolom, bentuk, by=oleh, why=alasan)
     if as_json:
-        _print_json({"dataset": dataset, "kolom": kolom, "bentuk": bentuk})
+        print_json({"dataset": dataset, "kolom": kolom, "bentuk": bentuk})
     else:
         click.echo(f"{dataset}.{kolom}: temuan {bentuk} dikecualikan oleh {oleh}")
     return 0
@@ -116,7 +118,7 @@ def withdraw(dataset: str, versi: str, oleh: str, alasan: str, as_json: bool) ->
     finally:
         workspace.close()
     if as_json:
-        _print_json({"dataset": dataset, "ditarik": gone, "rilis": done.rilis})
+        print_json({"dataset": dataset, "ditarik": gone, "rilis": done.rilis})
     else:
         names = ", ".join(f"v{n}" for n in gone)
         click.echo(f"{dataset} {names} ditarik oleh {oleh}; rilis {done.rilis} terbit tanpanya")
@@ -150,7 +152,7 @@ def release(dataset: Sequence[str], today: Any, as_json: bool) -> int:
     finally:
         workspace.close()
     if as_json:
-        _print_json({"rilis": number, "dataset": [one.row() for one in done]})
+        print_json({"rilis": number, "dataset": [one.row() for one in done]})
     else:
         for one in done:
             _tell(one)
@@ -182,9 +184,3 @@ def _known(contracts: "dict[str, OpenContract]", names: Sequence[str]) -> None:
     unknown = sorted(set(names) - contracts.keys())
     if unknown:
         raise click.ClickException(f"no open dataset {', '.join(unknown)}; there are: {', '.join(contracts) or '-'}")
-
-
-def _print_json(facts: Any) -> None:
-    import orjson
-
-    print(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode())

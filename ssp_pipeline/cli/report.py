@@ -1,18 +1,17 @@
 """`ssp report`: make the reports to the governor, say what is behind a figure, note, hold and release, make again."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssp_pipeline.cli.common import looking, print_json, writing
+
 if TYPE_CHECKING:
     from assets.report.governor.desk import Made
     from assets.report.governor.inputs import Kind
     from assets.report.governor.staff import Deed
-    from assets.workspace import Workspace
     from ssp_pipeline.settings import Settings
 
 DATE = click.DateTime(["%Y-%m-%d"])
@@ -40,15 +39,14 @@ def _make(kind: "Kind", day: date | None, as_json: bool) -> int:
     from assets.report.governor import render
     from assets.report.governor.desk import period_day
     from assets.reports import make_report
-    from ssp_pipeline.cli.inspect import _print_json
     from ssp_pipeline.sending import office
 
-    with _writing() as (settings, workspace):
+    with writing() as (settings, workspace):
         named = period_day(kind, day or settings.today)
         made = make_report(workspace, office(settings), kind, named)
     path = made.version.folder / render.PDF
     if as_json:
-        _print_json(
+        print_json(
             {
                 "laporan": f"{kind}/{named}", "versi": made.version.name, "baru": made.new, "angka": made.figures,
                 "surat_diantrekan": made.queued, "ditahan_oleh": made.held_by, "berkas": str(path),
@@ -73,16 +71,15 @@ def explain(name: str, ref: str, most: int, as_json: bool) -> int:
     from dataclasses import asdict
 
     from assets.report.governor import explain as behind
-    from ssp_pipeline.cli.inspect import _looking, _print_json
 
-    with _looking() as (settings, workspace):
+    with looking() as (settings, workspace):
         folder = _folder(settings.home, name)
         try:
             found = behind.explain(folder, ref, workspace.lake, workspace.registry.contracts, most=most)
         except behind.UnknownFigure as error:
             raise click.ClickException(str(error)) from None
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
         return 0
     figure, origin = found.figure, found.figure["origin"]
     click.echo(f"{figure['ref']} {figure['name']}: {figure['text'] or figure['value']} ({figure['value']})")
@@ -141,7 +138,7 @@ def _say(name: str, deed: "Deed", who: str, text: str) -> int:
     from ssp_pipeline.sending import office
 
     kind, day, _ = _parts(name)
-    with _writing() as (settings, workspace):
+    with writing() as (settings, workspace):
         try:
             staff.say(folder_of(settings.home, kind, day), day, staff.Word(_now(settings), who, deed, text))
         except ValueError as error:
@@ -176,23 +173,6 @@ def remake(name: str, output: Path | None) -> int:
             output.mkdir(parents=True, exist_ok=True)
             (output / file).write_bytes(made.files[file])
     return 0 if all(made.same.values()) else 4
-
-
-@contextmanager
-def _writing() -> "Iterator[tuple[Settings, Workspace]]":
-    """A workspace whose lake may be written. Raises ClickException where there is none yet."""
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
-
-    settings = load_settings()
-    kind, _, where = settings.catalog.partition(":")
-    if kind == "sqlite" and not Path(where).exists():
-        raise click.ClickException("there is no lake yet; `ssp run` makes one")
-    workspace = app.open_workspace(settings)
-    try:
-        yield settings, workspace
-    finally:
-        workspace.close()
 
 
 def _now(settings: "Settings") -> datetime:

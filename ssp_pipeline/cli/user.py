@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssp_pipeline.cli.common import print_json, print_table
+
 if TYPE_CHECKING:
     from ssp_pipeline.command_centre.accounts import Accounts
     from ssp_pipeline.command_centre.audit import Audit
@@ -43,7 +45,6 @@ def add(name: str, roles: tuple[str, ...], agencies: tuple[str, ...], shown_as: 
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_accounts(as_json: bool) -> int:
     """Accounts with their roles, agencies, and whether they may log in."""
-    from ssp_pipeline.cli.inspect import _print_json, _table
 
     _, accounts, _ = _open()
     with _expected():
@@ -58,7 +59,7 @@ def list_accounts(as_json: bool) -> int:
             }
             for a in accounts.all().values()
         ]
-    _print_json(rows) if as_json else _table(rows, "belum ada akun; `ssp user add` membuatnya")
+    print_json(rows) if as_json else print_table(rows, "belum ada akun; `ssp user add` membuatnya")
     return 0
 
 

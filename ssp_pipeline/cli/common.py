@@ -1,0 +1,74 @@
+"""What several commands share: opening the data of this installation, and answers as JSON or a table.
+
+Does not belong here: a command.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from assets.workspace import Workspace
+    from ssp_pipeline.settings import Settings
+
+
+def print_json(facts: Any) -> None:
+    """Write facts to stdout as indented JSON."""
+    import orjson
+
+    print(orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], nothing: str = "tidak ada") -> None:
+    """Write rows of the same keys to stdout as a table, or `nothing` where there are none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not rows:
+        console.print(nothing)
+        return
+    table = Table(header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*("" if v is None else str(v) for v in row.values()))
+    console.print(table)
+
+
+@contextmanager
+def writing() -> "Iterator[tuple[Settings, Workspace]]":
+    """A workspace whose lake may be written. Raises ClickException where there is none yet."""
+    from ssp_pipeline import app
+    from ssp_pipeline.settings import load_settings
+
+    settings = load_settings()
+    if not settings.has_lake:
+        raise click.ClickException("there is no lake yet; `ssp run` makes one")
+    with closing(app.open_workspace(settings)) as workspace:
+        yield settings, workspace
+
+
+@contextmanager
+def looking() -> "Iterator[tuple[Settings, Workspace]]":
+    """A workspace whose lake is open for reading: nobody waits for us, and we wait for no writer.
+
+    Raises ClickException when there is no lake yet, it cannot be opened, or its storage does not answer.
+    """
+    import duckdb
+
+    from warehouse.duck import LakeUnreachable
+    from warehouse.lake import Lake, LakeWriteError, is_storage_fault
+
+    with writing() as (settings, workspace):
+        workspace.lake = Lake(workspace.lake_config, read_only=True)
+        try:
+            yield settings, workspace
+        except (LakeUnreachable, LakeWriteError) as error:
+            raise click.ClickException(str(error)) from None
+        except duckdb.Error as error:
+            if not is_storage_fault(str(error)):
+                raise
+            raise click.ClickException(f"the lake's storage does not answer: {str(error).splitlines()[0]}") from None

@@ -46,6 +46,9 @@ _LABELS = {
     "produksi_m3": "Produksi",
     "air_baku_m3": "Air baku",
     "air_terjual_m3": "Air terjual",
+    "uptime": "Ketersediaan",
+    "uptime_7_hari": "Ketersediaan 7 hari",
+    "uptime_persen": "Ketersediaan",
 }
 """Labels of columns whose name alone would not say it."""
 

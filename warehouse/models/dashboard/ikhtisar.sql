@@ -101,7 +101,7 @@ WITH angka AS (
     HAVING count(*) FILTER (WHERE keadaan <> 'tidak diketahui') > 0
     UNION ALL
     SELECT
-        110, 'cctv', 'uptime', 'Uptime kamera sehari', any_value(uptime), 'persen', NULL, NULL, any_value(uptime) < 90, tanggal,
+        110, 'cctv', 'uptime', 'Ketersediaan kamera sehari', any_value(uptime), 'persen', NULL, NULL, any_value(uptime) < 90, tanggal,
         max(asal_data), dataset, partisi
     FROM dashboard.cctv_harian
     WHERE tanggal = (SELECT max(tanggal) FROM dashboard.cctv_harian WHERE uptime IS NOT NULL)

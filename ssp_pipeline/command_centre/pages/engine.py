@@ -25,6 +25,8 @@ STATIC = FOLDER / "static"
 LANGUAGE_COOKIE = "bahasa"
 _CODE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+")
 _UNITS = {"m3": "m³", "persen": "%"}
+_KNOWN_AS = {"pihps": "PIHPS", "sp2kp": "SP2KP", "panel_harga": "Panel Harga", "kabkota": "kab/kota"}
+"""Codes that people know by another name."""
 COMPACT_FROM = 1_000_000
 """Figures on tiles are shortened from here on: 12,3 miliar."""
 WHOLE_FROM = 10_000
@@ -129,6 +131,7 @@ def unit_of(w: Words, unit: str) -> str:
 
 def spoken(w: Words, text: str) -> str:
     """A text out of data in the language, if it is a known word; codes such as `jasa_raharja` without their strokes."""
+    text = _KNOWN_AS.get(text, text)
     return w.gettext(text.replace("_", " ") if _CODE.fullmatch(text) else text)
 
 

@@ -59,15 +59,17 @@ def source_assets(
     *,
     retries: bool,
     on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
+    on_checked: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> list[dg.AssetsDefinition]:
     """The assets of these datasets, in their order."""
     return [
         source_asset(
-            c, registry.agencies[c.agency], open_workspace, retries=retries, on_outcomes=on_outcomes, progress=progress
+            c, registry.agencies[c.agency], open_workspace, retries=retries,
+            on_outcomes=on_outcomes, on_checked=on_checked, progress=progress,
         )
         for c in contracts
-    ]
+    ]  # fmt: skip
 
 
 def model_assets(

@@ -5,11 +5,12 @@ rows and partitions (`settle.py`, `files.py`).
 """
 
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from assets.ahead import ahead
 from assets.files import settle_files
@@ -17,7 +18,7 @@ from assets.settle import CHUNK_ROWS, Brought, Progress, Settler, States
 from assets.windows import keys_of, pull_windows
 from assets.workspace import Workspace
 from connectors.api import MissingSecret, Payload, PayloadError, Window
-from connectors.archive import ArchiveError, SealedPull
+from connectors.archive import ArchiveError, Pull, SealedPull
 from connectors.contract import Contract
 from connectors.crashpoint import crashpoint
 from connectors.http_errors import PullError
@@ -25,6 +26,8 @@ from connectors.paging import PagingRestart
 from connectors.pull import LivePull
 from connectors.redaction import NotJson
 from warehouse import ops
+
+T = TypeVar("T")
 
 RESTARTS = 3
 """Times a pull is begun anew when the agency's pages changed while they were read."""
@@ -36,12 +39,20 @@ WIB_OFFSET = timedelta(hours=7)
 
 
 class Ingest:
-    """Ingests datasets of one run."""
+    """Ingests datasets of one run. `on_checked` is told when the last rows of a dataset have their verdict: what is
+    left to do with them is to commit them."""
 
-    def __init__(self, workspace: Workspace, run_id: str | None = None, progress: Progress | None = None):
+    def __init__(
+        self,
+        workspace: Workspace,
+        run_id: str | None = None,
+        progress: Progress | None = None,
+        on_checked: Callable[[], None] | None = None,
+    ):
         self._ws = workspace
         self._run_id = run_id or workspace.run_id
         self._progress = progress or (lambda _what, _rows: None)
+        self._on_checked = on_checked
 
     def run(self, contract: Contract, partitions: Sequence[date]) -> list[ops.Outcome]:
         """Pull and settle the partitions. Pulls are archived one by one, and settled some together."""
@@ -53,6 +64,9 @@ class Ingest:
         idle: list[ops.Outcome] = []
         broken: Exception | None = None
         for window in windows:
+            if sum(w.rows.height for w in waiting) >= CHUNK_ROWS:
+                outcomes.extend(settler.settle(waiting, states))
+                waiting = []
             try:
                 result = self._attempt(contract, settler, window, states)
             except Exception as error:
@@ -65,10 +79,7 @@ class Ingest:
                 outcomes.extend(result.outcomes)
             else:
                 idle.extend(result)
-            if sum(w.rows.height for w in waiting) >= CHUNK_ROWS:
-                outcomes.extend(settler.settle(waiting, states))
-                waiting = []
-        outcomes.extend(settler.settle(waiting, states))
+        outcomes.extend(settler.settle(waiting, states, self._on_checked))
         self._ws.lake.record(idle)
         if broken is not None:
             raise broken
@@ -153,6 +164,10 @@ class Ingest:
                     fault = error
                 payloads[-len(group) :] = [replace(payload, body=b"") for payload in group]
             crashpoint("ingest.pulled")
+            if staging is not None and fault is None:
+                brought = _while_sealing(pull, lambda: settler.brought(keys, payloads, staging, states, ws.today))
+                crashpoint("ingest.sealed")
+                return brought
             pull.seal()
         crashpoint("ingest.sealed")
         if fault is not None:
@@ -161,7 +176,7 @@ class Ingest:
             refused = [_refused(settler, slot, reason) for slot, reason in context.refused]
             ws.lake.record(refused)
             return _Recorded(refused + settle_files(ws, contract, settler, payloads))
-        return settler.brought(keys, payloads, staging, states, ws.today)
+        return settler.brought(keys, payloads, None, states, ws.today)
 
     def _context(self, contract: Contract, window: Window, archive: Any) -> LivePull:
         ws = self._ws
@@ -175,6 +190,16 @@ class Ingest:
             archive=archive,
             secrets=ws.secret,
         )
+
+
+def _while_sealing(pull: Pull, work: Callable[[], T]) -> T:
+    """What `work` gives, done while the disk takes what came. An error of sealing comes before one of `work`."""
+    with ThreadPoolExecutor(1, "seal") as pool:
+        sealing = pool.submit(pull.seal)
+        try:
+            return work()
+        finally:
+            sealing.result()
 
 
 def _by_size(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:

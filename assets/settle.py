@@ -139,8 +139,13 @@ class Settler:
         rows, rejected = staging.finish(keys)
         return Brought(keys, rows, rejected, facts, note)
 
-    def settle(self, parts: Sequence[Brought], states: States) -> list[ops.Outcome]:
-        """Check and commit what several pulls brought, whole partitions at a time."""
+    def settle(
+        self, parts: Sequence[Brought], states: States, on_checked: Callable[[], None] | None = None
+    ) -> list[ops.Outcome]:
+        """Check and commit what several pulls brought, whole partitions at a time.
+
+        `on_checked` is called when all of it has its verdict, before the last commit.
+        """
         if not parts:
             return []
         facts = {key: {**p.facts, "rincian": p.note} for p in parts for key in p.keys}
@@ -154,7 +159,7 @@ class Settler:
         rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
         for part in parts:
             part.rows, part.rejected = rows.clear(), rejected.clear()
-        return outcomes + self.judge_and_commit(batches(keys, rows, rejected, doubts), states, facts)
+        return outcomes + self.judge_and_commit(batches(keys, rows, rejected, doubts), states, facts, on_checked)
 
     def set_aside(
         self,
@@ -195,7 +200,11 @@ class Settler:
         return found.placed, [outcome]
 
     def judge_and_commit(
-        self, batches: Iterable[Staged], states: States, facts: dict[str, dict[str, Any]]
+        self,
+        batches: Iterable[Staged],
+        states: States,
+        facts: dict[str, dict[str, Any]],
+        on_checked: Callable[[], None] | None = None,
     ) -> list[ops.Outcome]:
         """Run the checks on whole partitions and commit those that pass, each batch in one transaction.
 
@@ -207,7 +216,11 @@ class Settler:
 
         def sifted() -> tuple[Staged, Sifted] | None:
             staged = next(waiting, None)
-            return None if staged is None else (staged, sift(contract, staged, checker))
+            if staged is not None:
+                return staged, sift(contract, staged, checker)
+            if on_checked is not None:
+                on_checked()
+            return None
 
         with ThreadPoolExecutor(1, "sift") as pool:
             following = pool.submit(sifted)

@@ -43,9 +43,11 @@ def source_asset(
     *,
     retries: bool,
     on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
+    on_checked: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> dg.AssetsDefinition:
     """The asset of a contract. `retries`: whether a failed pull is tried again by Dagster after some minutes.
+    `on_checked`: see `Ingest`.
 
     What is materialised are the partitions that were accepted or found unchanged, and no others. Inbox files say
     themselves which partitions they fill, so such an asset materialises what came instead of what was asked for.
@@ -84,7 +86,8 @@ def source_asset(
                 f"{contract.id} is a state of now: it can be pulled for {workspace.today} only", allow_retries=False
             )
         try:
-            outcomes = Ingest(workspace, run_id=context.run.run_id[:12], progress=progress).run(contract, partitions)
+            ingest = Ingest(workspace, run_id=context.run.run_id[:12], progress=progress, on_checked=on_checked)
+            outcomes = ingest.run(contract, partitions)
         except Exception as error:
             # Asking the agency again is the only thing that a retry may mend, and a failed pull is no exception.
             raise dg.Failure(f"{contract.id}: {type(error).__name__}: {error}", allow_retries=False) from error

@@ -121,7 +121,7 @@ class Runner:
         started = time.monotonic()
         sources = source_assets(
             contracts, self.workspace.registry, lambda: self.workspace, retries=False,
-            on_outcomes=self._note, progress=self._progress,
+            on_outcomes=self._note, on_checked=self._checked, progress=self._progress,
         )  # fmt: skip
         by_table = {a.key.path[-1]: a for a in sources}
         result = RunResult([])
@@ -214,8 +214,10 @@ class Runner:
         if self._bar:
             self._bar.advance(self._task)
         self._waiting -= 1
-        if not self._waiting:
-            # All is checked: the pages about it are made while the rest goes on.
+
+    def _checked(self) -> None:
+        """With the last dataset's verdict all is checked: the pages about it are made while the rest goes on."""
+        if self._waiting == 1:
             self._docs = self._pool.submit(self.workspace.checker.build_docs)
 
     def _note_errors(self, group: Sequence[Contract], run: Any) -> None:

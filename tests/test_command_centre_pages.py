@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -380,3 +380,11 @@ def test_figures_on_tiles_are_short_and_in_the_form_of_the_language(
     value: Decimal | float | None, unit: str, indonesian: str, english: str
 ) -> None:
     assert (compact(words("id"), value, unit), compact(words("en"), value, unit)) == (indonesian, english)
+
+
+def test_an_instant_is_shown_in_the_provinces_time_and_one_without_a_zone_is_in_it_already() -> None:
+    said = words("id")
+    assert said.time(datetime(2026, 11, 19, 22, 30, tzinfo=UTC)) == "20 November 2026 05.30 WIB"
+    assert said.time(datetime(2026, 11, 19, 22, 30)) == "19 November 2026 22.30 WIB"  # noqa: DTZ001
+    assert said.day(datetime(2026, 11, 19, 22, 30, tzinfo=UTC)) == "20 November 2026"
+    assert said.day(datetime(2026, 11, 19, 22, 30)) == "19 November 2026"  # noqa: DTZ001

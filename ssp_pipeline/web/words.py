@@ -77,13 +77,12 @@ class Words:
 
     def day(self, day: date | None) -> str:
         """20 November 2026, in the province's time for an instant."""
-        day = day.astimezone(WIB).date() if isinstance(day, datetime) else day
+        day = _local(day).date() if isinstance(day, datetime) else day
         return str(format_date(day, "d MMMM y", locale=self._locale)) if day else NONE
 
     def time(self, instant: datetime) -> str:
         """20 November 2026 06.15 WIB."""
-        local = instant.astimezone(WIB)
-        return str(format_datetime(local, "d MMMM y HH.mm", locale=self._locale)) + " WIB"
+        return str(format_datetime(_local(instant), "d MMMM y HH.mm", locale=self._locale)) + " WIB"
 
     def size(self, count: int) -> str:
         """Bytes as people read them, by thousands: 12,3 kB."""
@@ -103,9 +102,14 @@ class Words:
             case int() | float() | Decimal():
                 return self.number(value)
             case datetime():
-                return value.astimezone(WIB).strftime("%Y-%m-%d %H:%M:%S WIB")
+                return _local(value).strftime("%Y-%m-%d %H:%M:%S WIB")
             case _:
                 return str(value)
+
+
+def _local(instant: datetime) -> datetime:
+    """An instant in the province's time; one without a zone is in it already, whatever zone this machine has."""
+    return instant.astimezone(WIB) if instant.tzinfo else instant
 
 
 @functools.cache

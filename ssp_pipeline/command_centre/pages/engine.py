@@ -25,7 +25,10 @@ STATIC = FOLDER / "static"
 LANGUAGE_COOKIE = "bahasa"
 _CODE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+")
 _UNITS = {"m3": "m³", "persen": "%"}
-_KNOWN_AS = {"pihps": "PIHPS", "sp2kp": "SP2KP", "panel_harga": "Panel Harga", "kabkota": "kab/kota"}
+_KNOWN_AS = {
+    "pihps": "PIHPS", "sp2kp": "SP2KP", "panel_harga": "Panel Harga",
+    "kabkota": "kab/kota", "kabupaten_kota": "kabupaten/kota",
+}  # fmt: skip
 """Codes that people know by another name."""
 COMPACT_FROM = 1_000_000
 """Figures on tiles are shortened from here on: 12,3 miliar."""

@@ -11,6 +11,8 @@ from importlib import import_module
 
 import click
 
+from connectors.call_stack import with_room
+
 _COMMANDS = {
     "run": ("pull", "Pull, check and commit datasets, then build models and the snapshot"),
     "status": ("inspect", "Newest state of every dataset, and what needs attention"),
@@ -61,6 +63,7 @@ def ssp() -> None:
     """Data platform of Sumut Smart Province: from the agencies' systems to checked, published data."""
 
 
+@with_room
 def main() -> None:
     """Entry point. Expected errors become one line on stderr and an exit code."""
     # Imports make no garbage, and looking for it again and again takes a quarter of their time.

@@ -5,8 +5,7 @@ belong here: what an asset does (`sources.py`, `models.py`, `give_out.py`,
 `open_data.py`), what starts it (`triggers.py`).
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -29,47 +28,20 @@ from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
 from assets.reports import Office, report_assets, report_jobs, report_schedule
 from assets.run_notes import STEPS, steps_asset
-from assets.settle import Progress
-from assets.sources import OpenWorkspace, source_asset
-from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule, range_tags
+from assets.sources import OpenWorkspace, source_assets
+from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule
 from assets.workspace import Workspace
-from connectors.contract import Contract
 from connectors.registry import Registry
 from warehouse.alert_rules import find_rules
 from warehouse.build import Builder, Built
 from warehouse.modelling import Model, ViewHead, find_models
-from warehouse.ops import Outcome
 
-# Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-
-__all__ = ["build_assets", "build_definitions", "model_assets", "models_of", "range_tags", "source_assets"]
+__all__ = ["build_assets", "build_definitions", "model_assets", "models_of"]
 
 
 def models_of(registry: Registry, shared: Path) -> tuple[Model, ...]:
     """Models of all agencies and the shared ones, in build order."""
     return find_models(registry.roots, shared)
-
-
-def source_assets(
-    contracts: Sequence[Contract],
-    registry: Registry,
-    open_workspace: OpenWorkspace,
-    *,
-    retries: bool,
-    on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
-    on_checked: Callable[[], None] | None = None,
-    progress: Progress | None = None,
-) -> list[dg.AssetsDefinition]:
-    """The assets of these datasets, in their order."""
-    return [
-        source_asset(
-            c, registry.agencies[c.agency], open_workspace, retries=retries,
-            on_outcomes=on_outcomes, on_checked=on_checked, progress=progress,
-        )
-        for c in contracts
-    ]  # fmt: skip
 
 
 def model_assets(

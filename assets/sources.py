@@ -3,6 +3,7 @@
 Belongs here: what Dagster is told about a dataset and its runs. Does not belong here: the steps (`ingest.py`).
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -16,7 +17,12 @@ from assets.timeliness import expected_newest, freshness_window
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract
 from connectors.contract.model import SINGLE_PARTITION
+from connectors.registry import Registry
 from warehouse.ops import Outcome
+
+# Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 OpenWorkspace = Callable[[], Workspace]
 
@@ -116,6 +122,26 @@ def source_asset(
         yield dg.MaterializeResult(metadata=metadata | (alone[0] if alone else {}))
 
     return pull_check_commit
+
+
+def source_assets(
+    contracts: Sequence[Contract],
+    registry: Registry,
+    open_workspace: OpenWorkspace,
+    *,
+    retries: bool,
+    on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
+    on_checked: Callable[[], None] | None = None,
+    progress: Progress | None = None,
+) -> list[dg.AssetsDefinition]:
+    """The assets of these datasets, in their order."""
+    return [
+        source_asset(
+            c, registry.agencies[c.agency], open_workspace, retries=retries,
+            on_outcomes=on_outcomes, on_checked=on_checked, progress=progress,
+        )
+        for c in contracts
+    ]  # fmt: skip
 
 
 def _is_partition(outcome: Outcome) -> bool:

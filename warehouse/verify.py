@@ -3,7 +3,7 @@
 Nothing here trusts a counter that a run wrote down: payloads are read again, rows are compared one by one, Parquet
 files are opened. Everything is read as of one version of the lake, so a writer beside it does no harm.
 Belongs here: which payloads each partition was made from, and the counts. Does not belong here: reading a payload
-(given as an object), comparing rows (`verify_rows.py`), files and snapshots (`verify_files.py`).
+(given as an object), comparing rows (`verify_rows.py`), files (`verify_files.py`), snapshots (`verify_snapshot.py`).
 """
 
 from collections import Counter
@@ -25,8 +25,9 @@ from warehouse import attempts, ops, snapshot
 from warehouse.duck import ident, qualified
 from warehouse.lake import Lake
 from warehouse.origins import pulls_behind
-from warehouse.verify_files import check_files, check_snapshot
+from warehouse.verify_files import check_files
 from warehouse.verify_rows import compare, marked
+from warehouse.verify_snapshot import check_snapshot
 
 UNSETTLED = timedelta(hours=1)
 """A sealed pull may be without an outcome for this long: it is being settled, or waits for the next run."""

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from assets.build import build_assets, range_tags
+from assets.build import build_assets
+from assets.triggers import range_tags
 from assets.workspace import Endpoint, HttpLimits, Workspace
 from connectors.registry import CONNECTORS, Registry
 from connectors.sandbox import in_thread

@@ -67,6 +67,8 @@ class Workspace:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     shared_models: Path = Path(__file__).resolve().parents[1] / "warehouse" / "models"
     clock: Callable[[], datetime] | None = None
+    started_checker: Checker | None = None
+    """A check process that was started before; it is closed with the rest."""
     _opening: threading.Thread | None = field(default=None, init=False, repr=False)
 
     @property
@@ -108,9 +110,13 @@ class Workspace:
 
     @cached_property
     def checker(self) -> Checker:
-        checker = Checker(docs=self.home / "docs" / "pemeriksaan")
+        checker = self.started_checker or Checker()
         checker.start()
         return checker
+
+    def build_check_pages(self) -> None:
+        """Write the pages about what was checked."""
+        self.checker.build_docs(self.home / "docs" / "pemeriksaan")
 
     @cached_property
     def regions(self) -> "RegionTable":

@@ -12,6 +12,7 @@ from pathlib import Path
 from assets.workspace import Endpoint, HttpLimits, Workspace
 from connectors.registry import Registry, import_part
 from ssp_pipeline.settings import ROOT, AgencySettings, Settings, SettingsError
+from warehouse.checks import Checker
 from warehouse.duck import LakeConfig
 
 
@@ -27,7 +28,9 @@ def lake_config(settings: Settings) -> LakeConfig:
     )
 
 
-def open_workspace(settings: Settings, *, sandbox_url: str = "", run_id: str | None = None) -> Workspace:
+def open_workspace(
+    settings: Settings, *, sandbox_url: str = "", run_id: str | None = None, checker: Checker | None = None
+) -> Workspace:
     """A workspace by the settings. An agency that is not live answers from its stand-in at `sandbox_url`."""
     registry = Registry(settings.roots)
     stand_in = sandbox_url or settings.sandbox_url
@@ -79,6 +82,7 @@ def open_workspace(settings: Settings, *, sandbox_url: str = "", run_id: str | N
         ),
         shared_models=ROOT / "warehouse" / "models",
         clock=None if settings.today_fixed else lambda: datetime.now(UTC),
+        started_checker=checker,
     )
     if run_id:
         workspace.run_id = run_id

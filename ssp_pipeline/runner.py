@@ -9,26 +9,26 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.build import model_assets, range_tags, source_assets
-from assets.open_data import RELEASE
-from assets.open_data import Outcome as OpenOutcome
+from assets.sources import source_assets
 from assets.timeliness import closed_window
+from assets.triggers import range_tags
 from assets.windows import partition_dates
 from assets.workspace import Workspace
 from connectors.contract import Contract
 from ssp_pipeline.instance import open_instance, process_tag
-from ssp_pipeline.publishing import publishing
 from ssp_pipeline.settings import Settings
-from warehouse.build import Built
 from warehouse.ops import Outcome
+
+if TYPE_CHECKING:
+    from assets.open_data import Outcome as OpenOutcome
+    from warehouse.build import Built
 
 DAYS = 30
 """Closed business dates that a run without a window pulls."""
@@ -78,11 +78,11 @@ class RunResult:
     """What a whole run did."""
 
     datasets: list[DatasetResult]
-    models: list[Built] = field(default_factory=list)
+    models: "list[Built]" = field(default_factory=list)
     model_errors: list[str] = field(default_factory=list)
     snapshot: str = ""
     new_snapshot: bool = False
-    open_data: list[OpenOutcome] = field(default_factory=list)
+    open_data: "list[OpenOutcome]" = field(default_factory=list)
     release: int | None = None
     new_blobs: int = 0
     seconds: float = 0.0
@@ -111,7 +111,7 @@ class Runner:
         self._task: Any = None
         self._began = 0.0
         self._waiting = 0
-        self._docs: Future[Path | None] | None = None
+        self._docs: Future[None] | None = None
 
     def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
         """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days.
@@ -142,21 +142,13 @@ class Runner:
                 )  # fmt: skip
                 self._note_errors(group, run)
             if models:
-                assets = model_assets(
-                    self.workspace.registry, self.workspace.shared_models, lambda: self.workspace,
-                    publishing=publishing(self.settings), on_built=self._built.append,
-                    on_published=self._published.append,
-                )  # fmt: skip
-                bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
-                self._materialize_models(assets, instance, result)
+                self._materialize_models(instance, result)
             if contracts:
                 bar.update(self._task, what="dokumen pemeriksaan")
-                docs = self._docs or self._pool.submit(self.workspace.checker.build_docs)
+                docs = self._docs or self._pool.submit(self.workspace.build_check_pages)
                 docs.result()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
         result.models = self._built
-        result.open_data = [o for o in self._published if o.dataset != RELEASE]
-        result.release = next((o.rilis for o in self._published if o.dataset == RELEASE), None)
         result.new_blobs = self.workspace.archive.new_blobs
         result.seconds = time.monotonic() - started
         return result
@@ -187,7 +179,17 @@ class Runner:
                 found.append((group, range_tags(first, last), None))
         return found
 
-    def _materialize_models(self, assets: dict[str, list[Any]], instance: Any, result: RunResult) -> None:
+    def _materialize_models(self, instance: Any, result: RunResult) -> None:
+        from assets.build import model_assets
+        from assets.open_data import RELEASE
+        from ssp_pipeline.publishing import publishing
+
+        assets = model_assets(
+            self.workspace.registry, self.workspace.shared_models, lambda: self.workspace,
+            publishing=publishing(self.settings), on_built=self._built.append, on_published=self._published.append,
+        )  # fmt: skip
+        if self._bar:
+            self._bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
         run = dg.materialize(
             [*assets["models"], *assets["give_out"], *assets["open_data"]],
             instance=instance,
@@ -204,6 +206,8 @@ class Runner:
                 metadata = event.step_materialization_data.materialization.metadata
                 result.snapshot = str(metadata["versi"].value)
                 result.new_snapshot = bool(metadata["baru"].value)
+        result.open_data = [o for o in self._published if o.dataset != RELEASE]
+        result.release = next((o.rilis for o in self._published if o.dataset == RELEASE), None)
 
     def _note(self, contract: Contract, outcomes: Sequence[Outcome]) -> None:
         now = time.monotonic()
@@ -214,11 +218,13 @@ class Runner:
         if self._bar:
             self._bar.advance(self._task)
         self._waiting -= 1
+        if not self._waiting and self._docs is None:  # files, or nothing new: nobody said that all is checked
+            self._docs = self._pool.submit(self.workspace.build_check_pages)
 
     def _checked(self) -> None:
         """With the last dataset's verdict all is checked: the pages about it are made while the rest goes on."""
         if self._waiting == 1:
-            self._docs = self._pool.submit(self.workspace.checker.build_docs)
+            self._docs = self._pool.submit(self.workspace.build_check_pages)
 
     def _note_errors(self, group: Sequence[Contract], run: Any) -> None:
         for event in run.get_step_failure_events():

@@ -217,11 +217,11 @@ def test_answers_and_data_docs_hold_no_value_of_any_column(tmp_path: Path) -> No
         check("galat", "column_values_to_be_between", column="nopol", max_value=10),
         check("hilang", "column_values_to_be_between", column="tak_ada", max_value=10),
     ]
-    checker = Listening(docs=tmp_path / "docs")
+    checker = Listening()
     # The process that is running already is lent to the listener.
     checker._process, checker._count = shared_checker()._process, 1_000
     verdicts = checker.run("uji.rahasia.baris", checks, frame)
-    checker.build_docs()
+    checker.build_docs(tmp_path / "docs")
     assert {v.check.name: v.result for v in verdicts} == dict.fromkeys(
         ["unik", "ganda", "pola", "himpunan", "kisaran", "bulat"], "gagal"
     ) | {"ganda": "lulus", "galat": "galat", "hilang": "galat"}

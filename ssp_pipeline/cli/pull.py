@@ -1,7 +1,7 @@
 """`ssp run`: the main job in one process, through the same Dagster assets that the schedules use."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import date, timedelta
 from importlib.abc import MetaPathFinder
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
+ONE_BLAS_THREAD = ("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's threads for linear algebra wait for work by computing nothing, and here is none for them."""
 
 
 class _WithoutPandas(MetaPathFinder):
@@ -50,38 +52,48 @@ def run(
 
     Exit code 3 when some partitions were not accepted; their old versions stay.
     """
+    import gc
+    import os
     import sys
-    from dataclasses import replace as changed
-    from pathlib import Path
 
-    sys.meta_path.insert(0, _WithoutPandas())
-    from ssp_pipeline import app
-    from ssp_pipeline.settings import load_settings
+    from warehouse.checks import Checker
 
     if models_only and (no_models or agency or dataset or start or end):
         raise click.UsageError("--models-only takes no window, no dataset and no --no-models")
-    settings = load_settings(today=today.date() if today else None)
-    if replay:
-        settings = changed(settings, replay=Path(replay).resolve())
-    last = end.date() if end else settings.today - timedelta(days=1)
-    first = start.date() if start else (date.min if end is None and start is None else last - timedelta(days=29))
-    days = 30 if first == date.min else (settings.today - first).days + 1
+    sys.meta_path.insert(0, _WithoutPandas())
+    # For the import of Dagster, which makes no garbage; what follows it makes frames, which are none of its business.
+    gc.set_threshold(1_000_000, 50, 100)
+    os.environ.setdefault(*ONE_BLAS_THREAD)
     with ExitStack() as stack:
+        checker = Checker()
+        if not models_only:
+            # First of all: it imports for a second, and so does this process.
+            checker.start()
+            stack.callback(checker.close)
+        from dataclasses import replace as changed
+        from pathlib import Path
+
+        from ssp_pipeline import app
+        from ssp_pipeline.settings import load_settings
+
+        settings = load_settings(today=today.date() if today else None)
+        if replay:
+            settings = changed(settings, replay=Path(replay).resolve())
+        last = end.date() if end else settings.today - timedelta(days=1)
+        first = start.date() if start else (date.min if end is None and start is None else last - timedelta(days=29))
+        days = 30 if first == date.min else (settings.today - first).days + 1
         url = ""
         if not models_only and app.needs_stand_ins(settings):
             url = stack.enter_context(app.stand_ins(settings, days=max(days, 30)))
-        workspace = app.open_workspace(settings, sandbox_url=url)
+        workspace = app.open_workspace(settings, sandbox_url=url, checker=checker)
         stack.callback(workspace.close)
-        # Importing Dagster takes its time, in which the check process and the lake get ready.
-        if not models_only:
-            workspace.checker.start()
         chosen = [] if models_only else workspace.registry.select(agency, dataset)
+        # Importing Dagster takes its time, in which the lake gets ready.
         workspace.open_lake_ahead()
         from ssp_pipeline.runner import Runner, report
 
         runner = Runner(settings, workspace, quiet=as_json)
         window = None if first == date.min else (first, last)
         result = runner.run(chosen, window, models=not no_models)
-    with nullcontext():
-        report(result, as_json=as_json)
+    report(result, as_json=as_json)
     return 0 if result.ok else 3

@@ -1,10 +1,11 @@
 """The door to the check process: frames go to it as Arrow files, verdicts come back.
 
-Importing Great Expectations takes seconds, so a process of its own is started early and imports it while data is
-still being pulled. Does not belong here: Great Expectations itself (`worker.py`).
+Importing Great Expectations takes a second, so a process of its own is started first of all and imports it while the
+rest is; that is why this module imports next to nothing itself. Does not belong here: Great Expectations (`worker.py`).
 """
 
 import fcntl
+import os
 import select
 import shutil
 import signal
@@ -17,12 +18,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 import orjson
-import polars as pl
 
 from warehouse.checks.suite import TEXT_SUFFIX, Check, columns_used, exact_keys
+
+if TYPE_CHECKING:
+    import polars as pl
 
 WORKER = (sys.executable, "-m", "warehouse.checks.worker")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -80,14 +83,11 @@ class _Process:
 class Checker:
     """Runs suites in a process of its own. `start()` returns at once; the first `run` waits for it.
 
-    `docs`: folder of the Data Docs. `command` gets its folder for frames as its last argument. A process that ended
-    is replaced by a new one at the next `run`.
+    `command` gets its folder for frames as its last argument. A process that ended is replaced by a new one at the
+    next `run`.
     """
 
-    def __init__(
-        self, docs: Path | None = None, *, command: Sequence[str] = WORKER, answer_seconds: float = ANSWER_SECONDS
-    ):
-        self._docs = docs
+    def __init__(self, *, command: Sequence[str] = WORKER, answer_seconds: float = ANSWER_SECONDS):
         self._command = tuple(command)
         self._answer_seconds = answer_seconds
         self._process: _Process | None = None
@@ -112,11 +112,12 @@ class Checker:
                         stdout=subprocess.PIPE,
                         stderr=stderr,
                         cwd=_ROOT,
+                        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
                     )
                 self._process = _Process(popen, folder)
                 self._answered = False
 
-    def run(self, suite_name: str, checks: Sequence[Check], frame: pl.DataFrame) -> tuple[Verdict, ...]:
+    def run(self, suite_name: str, checks: Sequence[Check], frame: "pl.DataFrame") -> tuple[Verdict, ...]:
         """Evaluate every check on the frame, in the order of `checks`.
 
         Raises CheckFailure when the suite is empty, when the process ended, hung or refused it, when it saw another
@@ -155,14 +156,16 @@ class Checker:
                 path.unlink(missing_ok=True)
         return _verdicts(suite_name, checks, frame.height, answer)
 
-    def build_docs(self) -> Path | None:
-        """Write the Data Docs of all that was checked since the start; no value of any column is in them."""
+    def build_docs(self, folder: Path) -> None:
+        """Write the Data Docs of all that was checked since the start; no value of any column is in them.
+
+        If nothing was, those of the time before stay.
+        """
         with self._mutex:
-            if self._docs is None or self._process is None:
-                return None
-            self._docs.mkdir(parents=True, exist_ok=True)
-            self._ask({"docs": str(self._docs.resolve())})
-        return self._docs
+            if self._process is None or not self._count:
+                return
+            folder.mkdir(parents=True, exist_ok=True)
+            self._ask({"docs": str(folder.resolve())})
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         process = self._process
@@ -197,10 +200,10 @@ class Checker:
         return f"the check process ended ({how})" + (f": {log.splitlines()[-1][:500]}" if log else "")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; at once if it was never asked anything, for it may still be importing."""
         with self._mutex:
             if self._process is not None:
-                self._process.end()
+                self._process.end(kill=not self._answered)
                 self._process = None
 
     def __enter__(self) -> "Checker":
@@ -211,8 +214,10 @@ class Checker:
         self.close()
 
 
-def _prepared(checks: Sequence[Check], frame: pl.DataFrame) -> tuple[list[Check], pl.DataFrame]:
+def _prepared(checks: Sequence[Check], frame: "pl.DataFrame") -> tuple[list[Check], "pl.DataFrame"]:
     """The columns that the checks look at, decimals as floats; unique keys of decimals as texts, which are exact."""
+    import polars as pl
+
     decimals = {name for name, dtype in frame.schema.items() if dtype.is_decimal()}
     sent = [exact_keys(check, decimals) for check in checks]
     used = columns_used(sent)

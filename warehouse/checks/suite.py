@@ -6,9 +6,10 @@ Does not belong here: running a suite.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connectors.contract import Contract
+if TYPE_CHECKING:
+    from connectors.contract import Contract
 
 RULE_PREFIX = "aturan__"
 """Prefix of the boolean column that holds the result of a row rule."""
@@ -32,7 +33,7 @@ class Check:
     description: str = ""
 
 
-def row_suite(contract: Contract) -> tuple[Check, ...]:
+def row_suite(contract: "Contract") -> tuple[Check, ...]:
     """Declared row checks, and those that follow from the contract: required columns, the key, the row rules."""
     checks = [
         Check(
@@ -66,7 +67,7 @@ def row_suite(contract: Contract) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def partition_suite(contract: Contract) -> tuple[Check, ...]:
+def partition_suite(contract: "Contract") -> tuple[Check, ...]:
     """Declared checks over the profile, the allowed share of quarantined rows, and that there are rows at all."""
     checks = [
         Check(
@@ -93,7 +94,7 @@ def partition_suite(contract: Contract) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _declared(contract: Contract, scope: str) -> list[Check]:
+def _declared(contract: "Contract", scope: str) -> list[Check]:
     return [
         Check(e.name, e.type, _kwargs(e.type, e.kwargs), e.severity == "error", e.scope, e.description)
         for e in contract.expectations

@@ -18,7 +18,9 @@ from types import ModuleType
 from typing import Any
 
 import orjson
-import polars as pl
+import pyarrow as pa
+
+from connectors.call_stack import with_room
 
 _EXACT = 2**53
 _MISSING_COLUMN = re.compile(r'The column "([^"]{1,100})" in BatchData does not exist')
@@ -103,7 +105,7 @@ class Worker:
 
         definition = self._definition(request["suite"], request["checks"])
         path = Path(request["frame"])
-        frame = as_pandas(pl.read_ipc(path))
+        frame = as_pandas(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
         path.unlink()
         run = RunIdentifier(run_name=f"nomor-{request['number']}", run_time=datetime.now(UTC))
         result = definition.run(
@@ -141,20 +143,19 @@ class Worker:
         return {"docs": str(folder)}
 
 
-def as_pandas(frame: pl.DataFrame) -> Any:
+def as_pandas(table: pa.Table) -> Any:
     """A pandas frame of plain types. Whole numbers beside missing ones would become floats, which cannot tell those
     beyond 2^53 apart; such columns become pandas' own nullable integers."""
     import pandas as pd
+    import pyarrow.compute as pc
 
-    result = frame.to_pandas()
-    for name, dtype in frame.schema.items():
-        values = frame[name]
-        if dtype.is_integer() and 0 < values.null_count() < frame.height:
-            # Both of them are there: not all values are missing.
-            low, high = int(values.min() or 0), int(values.max() or 0)  # type: ignore[arg-type]
-            if low < -_EXACT or high > _EXACT:
-                result[name] = pd.array(values.to_list(), dtype="Int64")
-    return result
+    frame = table.to_pandas(date_as_object=False)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_integer(column.type) and 0 < column.null_count < len(column):
+            ends = pc.min_max(column).as_py()
+            if ends["min"] < -_EXACT or ends["max"] > _EXACT:
+                frame[name] = pd.array(column.to_pylist(), dtype="Int64")
+    return frame
 
 
 def _verdict(item: Any, frame: Any) -> dict[str, Any]:
@@ -202,13 +203,14 @@ def _raised(item: Any) -> bool:
     return any(e.get("raised_exception") for e in nested)
 
 
+@with_room
 def main() -> None:
     """Serve requests until stdin ends. Libraries that print must not disturb the answers on stdout.
 
     The folder of frames is removed here too: one who was killed cannot do it, and frames may hold private values.
     """
     # Imports make no garbage, and looking for it again and again takes a quarter of their time.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     sys.modules[_NOT_USED] = None  # type: ignore[assignment]  # importing it says that it is not installed

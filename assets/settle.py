@@ -38,7 +38,7 @@ from warehouse.stage import (
     unplaced,
 )
 
-CHUNK_ROWS = 3 << 18
+CHUNK_ROWS = 1 << 20
 """Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
 DROPPED_COLUMNS = "kolom_dibuang"
@@ -340,14 +340,15 @@ def batches(
     keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame, doubts: Mapping[str, str]
 ) -> Iterator[Staged]:
     """Whole partitions joined up to CHUNK_ROWS."""
-    counts = dict(rows["_partisi"].value_counts().iter_rows()) if rows.height else {}
+    by_key = split(rows) if rows.height else {}
+    counts = {key: part.height for key, part in by_key.items()}
     group: list[str] = []
     size = 0
     for key in [*keys, None]:
         if key is None or (group and size + counts.get(key, 0) > CHUNK_ROWS):
             if group:
                 inside = pl.col("_partisi").is_in(group)
-                mine = rows.filter(inside) if len(group) < len(keys) else rows
+                mine = pl.concat([rows.clear(), *(by_key.pop(k) for k in group if k in by_key)])
                 yield Staged(tuple(group), mine, rejected.filter(inside), doubts)
             group, size = [], 0
         if key is not None:

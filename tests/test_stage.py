@@ -313,3 +313,14 @@ def test_a_contract_may_say_what_coverage_means(tmp_path: Path) -> None:
     assert verdict(contract, [], state) == ("cakupan_kurang", "cakupan 0, versi yang ada 2")
     before_the_metric = settled(contract, full)
     assert verdict(contract, fewer_rows_same_coverage, before_the_metric)[0] == "cakupan_kurang"
+
+
+@given(st.lists(st.integers(0, 3), max_size=30))
+def test_rows_are_parted_by_their_partition_in_their_order(keys: list[int]) -> None:
+    rows = pl.DataFrame(
+        {"_partisi": [str(k) for k in keys], "n": range(len(keys))}, schema={"_partisi": pl.String, "n": pl.Int64}
+    )
+    parts = split(rows)
+    assert {k: part["n"].to_list() for k, part in parts.items()} == {
+        str(k): [n for n, key in enumerate(keys) if key == k] for k in set(keys)
+    }

@@ -53,7 +53,7 @@ class Staging:
             self._buffer, self._contract, regions=self._regions, hash_key=self._hash_key, today=self._today
         )
         self._buffer, self._buffered = [], 0
-        self._rows.append(done.rows)
+        self._rows.append(_with_key(self._contract, done.rows))
         key = pl.Series("_partisi", [SINGLE_PARTITION] * done.rejected.height, dtype=pl.String)
         if self._contract.partition_column is not None:
             key = done.rejected_partition.cast(pl.String).fill_null("?").alias("_partisi")
@@ -63,11 +63,11 @@ class Staging:
         """All rows and all rejected rows, each with `_partisi`. With `keys`, rows of other partitions are rejected."""
         self._flush()
         contract = self._contract
-        empty = pl.DataFrame(schema=contract.schema())
-        rows = pl.concat([empty, *self._rows], rechunk=True)
+        empty = pl.DataFrame(schema=contract.schema() | {"_partisi": pl.String()})
+        # Not in one piece: that would copy all of them once more.
+        rows = pl.concat([empty, *self._rows])
         self._rows.clear()
         rows, repeated = drop_identical(rows, contract)
-        rows = _with_key(contract, rows)
         rejected = [pl.DataFrame(schema=REJECTED_SCHEMA | {"_partisi": pl.String()}), *self._rejected]
         if repeated.height:
             rejected.append(self._dated(repeated))

@@ -18,6 +18,7 @@ from connectors.read.columns import MISSING_MARK, SHAPE_MARK
 from connectors.read.conform import Conformed, conform, conform_many, drop_identical
 from connectors.read.json_rows import read_json_rows
 from connectors.read.regions import RegionTable
+from connectors.read.values import read_column
 from tests.support.reading import column, make_contract, make_payload
 
 KEY = b"k" * 32
@@ -319,3 +320,22 @@ def test_accepted_and_rejected_rows_together_are_the_raw_rows(
     again = run(raw, prices)
     assert again.rows.equals(result.rows)
     assert again.rejected.equals(result.rejected)
+
+
+TEXTS = st.sampled_from(["14,000", " 14,000 ", "-", "", "0", "12 ribu", None, "2026-08-01", "1,000,000"])
+
+
+@given(
+    runs=st.lists(st.tuples(TEXTS, st.integers(1, 40)), max_size=6), name=st.sampled_from(["tanggal", "harga", "pasar"])
+)
+def test_texts_that_repeat_are_read_as_each_by_itself(
+    prices: Contract, runs: list[tuple[str | None, int]], name: str
+) -> None:
+    texts = [text for text, count in runs for _ in range(count)]
+    one = prices.column(name)
+    read = read_column(pl.Series(texts, dtype=pl.String), one)
+    alone = [read_column(pl.Series([text], dtype=pl.String), one) for text in texts]
+    assert read.value.to_list() == [a.value[0] for a in alone]
+    assert read.text.to_list() == [a.text[0] for a in alone]
+    bad = [False] * len(texts) if read.bad is None else read.bad.fill_null(False).to_list()
+    assert bad == [a.bad is not None and bool(a.bad[0]) for a in alone]

@@ -250,13 +250,12 @@ class HttpClient:
         problem: PermanentAnswer
         prepared = requests.PreparedRequest()
         try:
-            prepared.prepare(
-                method=method.upper(),
-                url=url,
-                headers={**self._headers, **sent, **(headers or {})},
-                data=body,
-                cookies=self._cookies,
-            )
+            prepared.prepare_method(method.upper())
+            prepared.prepare_url(url, None)
+            prepared.prepare_headers({**self._headers, **sent, **(headers or {})})
+            if len(self._cookies):
+                prepared.prepare_cookies(self._cookies)
+            prepared.prepare_body(body, None)
             return prepared
         except (requests.RequestException, UnicodeError) as exc:
             problem = PermanentAnswer(f"no valid request ({type(exc).__name__})", "alamat_ditolak")

@@ -153,7 +153,15 @@ def attach(config: LakeConfig, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """
     needed = ["ducklake", _CATALOGS[config.kind], *([] if config.local_data else ["httpfs"])]
     paths = [_extension(name) for name in needed]
-    con = bare({"memory_limit": config.memory_limit, "threads": config.threads, "preserve_insertion_order": True})
+    con = bare(
+        {
+            "memory_limit": config.memory_limit,
+            "threads": config.threads,
+            "preserve_insertion_order": True,
+            # Rows of a partitioned table are gathered before they are written; of fewer the memory is used again.
+            "partitioned_write_flush_threshold": _BATCH_ROWS,
+        }
+    )
     try:
         for path in paths:
             con.execute(f"LOAD {literal(path)}")

@@ -1,6 +1,7 @@
 """Measuring a whole process with its children: wall time, CPU time, peak memory of all together, bytes written."""
 
 import os
+import select
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_EVERY_SECONDS = 0.1
 
 
 @dataclass
@@ -57,9 +59,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: floa
     started = time.monotonic()
     before = os.times()
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+    handle = os.pidfd_open(process.pid)
     peak = 0
     written: dict[int, int] = {}
-    while process.poll() is None:
+    while not select.select([handle], [], [], _EVERY_SECONDS)[0]:
         pids = _tree(process.pid)
         peak = max(peak, sum(_resident(p) for p in pids))
         for pid in pids:
@@ -70,9 +73,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: floa
             written[pid] = int(text.split("write_bytes:")[1].split()[0])
         if time.monotonic() - started > timeout:
             process.kill()
-        time.sleep(0.1)
+    wall = time.monotonic() - started
+    os.close(handle)
     output, _ = process.communicate()
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    wall = time.monotonic() - started
     return Figures(wall, cpu, peak / 1024**2, sum(written.values()) / 1024**2, process.returncode, output)

@@ -78,22 +78,28 @@ class _Pages(asyncio.Protocol):
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-            body = self._answer(head.split(b" ", 2)[1].decode())
-            start = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            self._transport.writelines([start.encode(), body])
+            self._transport.write(self._answer(head.split(b" ", 2)[1].decode()))
 
 
 def answers(bodies: Sequence[bytes], rows_a_day: int) -> Callable[[str], bytes]:
-    """The body for /…/harga?page=N or /…/harga?tanggal=YYYY-MM-DD."""
+    """The answer for /…/harga?page=N or /…/harga?tanggal=YYYY-MM-DD, with its head."""
+    whole = [with_head(body) for body in bodies]
+    empty = with_head(b'{"status":"ok","data":[]}')
 
     def answer(target: str) -> bytes:
         query = dict(parse_qsl(urlsplit(target).query))
         if "tanggal" in query:
-            return day_page(date.fromisoformat(query["tanggal"]), rows_a_day)
+            return with_head(day_page(date.fromisoformat(query["tanggal"]), rows_a_day))
         page = int(query.get("page", "0"))
-        return bodies[page] if page < len(bodies) else b'{"status":"ok","data":[]}'
+        return whole[page] if page < len(whole) else empty
 
     return answer
+
+
+def with_head(body: bytes) -> bytes:
+    """The body after the head of an HTTP answer."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 async def main() -> None:

@@ -17,10 +17,11 @@ from connectors.api import PayloadError
 from connectors.archive import ArchiveError
 from connectors.contract import Contract
 from connectors.manifest import Entry
+from connectors.read.staging import by_partition
 from warehouse import attempts, ops
 from warehouse.damage import find_damage
 from warehouse.origins import pulls_behind
-from warehouse.stage import content_digest, split
+from warehouse.stage import content_digest
 from warehouse.transaction import Transaction
 
 HEALED = "dipulihkan_dari_arsip"
@@ -86,7 +87,7 @@ def _rows(workspace: Workspace, contract: Contract, wanted: dict[str, ops.Outcom
     except (ArchiveError, PayloadError) as error:
         raise CannotHeal(f"the archive cannot give back all that the damaged file held: {error}") from None
     rows = pl.concat([pl.DataFrame(schema=contract.schema() | {"_partisi": pl.String()}), *parts], how="diagonal")
-    by_key = split(rows)
+    by_key = by_partition(rows)
     other = [k for k, s in wanted.items() if content_digest(contract, by_key.get(k, rows.clear())) != s.digest_isi]
     if other:
         raise CannotHeal(

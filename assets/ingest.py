@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from assets.ahead import ahead
+from assets.checked_ahead import CHUNK_ROWS, CheckedAhead
 from assets.files import settle_files
-from assets.settle import CHUNK_ROWS, Brought, Progress, Settler, States
+from assets.settle import Brought, Progress, Settler, States
 from assets.windows import keys_of, pull_windows
 from assets.workspace import Workspace
 from connectors.api import MissingSecret, Payload, PayloadError, Window
@@ -143,6 +145,7 @@ class Ingest:
         # compared first. A file that cannot be read must not stop the others.
         eager = contract.ext.mode != "berkas" and not any(key in states for key in keys)
         staging = settler.staging(ws.today) if eager else None
+        checked = CheckedAhead(contract, ws.checker, keys)
         fault: PayloadError | None = None
         payloads: list[Payload] = []
         with ws.archive.begin(
@@ -159,13 +162,14 @@ class Ingest:
                 if staging is None or fault is not None:
                     continue
                 try:
-                    settler.read(staging, group)
+                    checked.look(settler.read(staging, group))
                 except PayloadError as error:
                     fault = error
                 payloads[-len(group) :] = [replace(payload, body=b"") for payload in group]
             crashpoint("ingest.pulled")
             if staging is not None and fault is None:
-                brought = _while_sealing(pull, lambda: settler.brought(keys, payloads, staging, states, ws.today))
+                work = partial(settler.brought, keys, payloads, staging, states, ws.today, checked)
+                brought = _while_sealing(pull, work)
                 crashpoint("ingest.sealed")
                 return brought
             pull.seal()

@@ -14,13 +14,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from assets.checked_ahead import CheckedAhead, Verdicts, grouped, verdict_on
 from assets.timeliness import due
 from assets.workspace import Workspace
 from connectors.api import Payload
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
-from connectors.read.staging import OUTSIDE, READER_VERSION, Staging
+from connectors.read.staging import OUTSIDE, READER_VERSION, Staging, by_partition
 from warehouse import ops
 from warehouse.damage import find_damage
 from warehouse.lake import LakeWriteError
@@ -34,12 +35,8 @@ from warehouse.stage import (
     decide,
     judge,
     sift,
-    split,
     unplaced,
 )
-
-CHUNK_ROWS = 1 << 20
-"""Rows checked and committed together at most, unless one partition alone has more: this bounds memory."""
 
 DROPPED_COLUMNS = "kolom_dibuang"
 """Key of a file's meta: titles of the columns that were cut from it, separated by "; "."""
@@ -52,13 +49,15 @@ States = dict[str, ops.Outcome]
 
 @dataclass
 class Brought:
-    """What one sealed pull brought, read and ready to be checked. `facts` go into every outcome of its partitions."""
+    """What one sealed pull brought, read and ready to be checked. `facts` go into every outcome of its partitions,
+    `verdicts` are what is known of its rows already."""
 
     keys: tuple[str, ...]
     rows: pl.DataFrame
     rejected: pl.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    verdicts: Verdicts = field(default_factory=dict)
 
 
 def input_digest(contract: Contract, payloads: Iterable[Payload]) -> str:
@@ -120,9 +119,18 @@ class Settler:
         return staging
 
     def brought(
-        self, keys: tuple[str, ...], payloads: Sequence[Payload], staging: Staging | None, states: States, today: date
+        self,
+        keys: tuple[str, ...],
+        payloads: Sequence[Payload],
+        staging: Staging | None,
+        states: States,
+        today: date,
+        ahead: CheckedAhead | None = None,
     ) -> Brought | list[ops.Outcome]:
-        """What a pull brought, or the outcomes when it is what the committed versions were made from."""
+        """What a pull brought, or the outcomes when it is what the committed versions were made from.
+
+        `staging` and `ahead`: what was read of it, and checked, while it was pulled.
+        """
         contract = self._contract
         digest = input_digest(contract, payloads)
         facts = {
@@ -136,8 +144,9 @@ class Settler:
             return [self.outcome(key, "tidak_berubah", **same, **facts) for key in keys]
         if staging is None:
             staging = self.read(self.staging(today), payloads)
+        verdicts = ahead.verdicts(staging) if ahead else {}
         rows, rejected = staging.finish(keys)
-        return Brought(keys, rows, rejected, facts, note)
+        return Brought(keys, rows, rejected, facts, note, verdicts)
 
     def settle(
         self, parts: Sequence[Brought], states: States, on_checked: Callable[[], None] | None = None
@@ -157,9 +166,12 @@ class Settler:
             outcomes.extend(found)
         rows = parts[0].rows if len(parts) == 1 else pl.concat([p.rows for p in parts])
         rejected = parts[0].rejected if len(parts) == 1 else pl.concat([p.rejected for p in parts])
+        verdicts: Verdicts = {}
         for part in parts:
             part.rows, part.rejected = rows.clear(), rejected.clear()
-        return outcomes + self.judge_and_commit(batches(keys, rows, rejected, doubts), states, facts, on_checked)
+            verdicts |= part.verdicts
+        staged = batches(keys, rows, rejected, doubts)
+        return outcomes + self.judge_and_commit(staged, states, facts, verdicts, on_checked)
 
     def set_aside(
         self,
@@ -204,11 +216,12 @@ class Settler:
         batches: Iterable[Staged],
         states: States,
         facts: dict[str, dict[str, Any]],
+        verdicts: Verdicts | None = None,
         on_checked: Callable[[], None] | None = None,
     ) -> list[ops.Outcome]:
         """Run the checks on whole partitions and commit those that pass, each batch in one transaction.
 
-        While one batch is committed the rows of the next are checked.
+        While one batch is committed the rows of the next are checked, unless `verdicts` has theirs already.
         """
         contract, checker = self._contract, self._ws.checker
         outcomes: list[ops.Outcome] = []
@@ -217,7 +230,8 @@ class Settler:
         def sifted() -> tuple[Staged, Sifted] | None:
             staged = next(waiting, None)
             if staged is not None:
-                return staged, sift(contract, staged, checker)
+                known = verdict_on(staged, verdicts or {})
+                return staged, known or sift(contract, staged.rows, checker)
             if on_checked is not None:
                 on_checked()
             return None
@@ -237,8 +251,8 @@ class Settler:
     ) -> list[ops.Outcome]:
         contract, lake = self._contract, self._ws.lake
         crashpoint("ingest.checked")
-        by_key = split(judged.rows) if judged.rows.height else {}
-        bad = split(judged.rejected) if judged.rejected.height else {}
+        by_key = by_partition(judged.rows) if judged.rows.height else {}
+        bad = by_partition(judged.rejected) if judged.rejected.height else {}
         outcomes: list[ops.Outcome] = []
         for key in partitions:
             good, aside = by_key.get(key, judged.rows.clear()), bad.get(key, pl.DataFrame())
@@ -340,17 +354,8 @@ def batches(
     keys: Sequence[str], rows: pl.DataFrame, rejected: pl.DataFrame, doubts: Mapping[str, str]
 ) -> Iterator[Staged]:
     """Whole partitions joined up to CHUNK_ROWS."""
-    by_key = split(rows) if rows.height else {}
-    counts = {key: part.height for key, part in by_key.items()}
-    group: list[str] = []
-    size = 0
-    for key in [*keys, None]:
-        if key is None or (group and size + counts.get(key, 0) > CHUNK_ROWS):
-            if group:
-                inside = pl.col("_partisi").is_in(group)
-                mine = pl.concat([rows.clear(), *(by_key.pop(k) for k in group if k in by_key)])
-                yield Staged(tuple(group), mine, rejected.filter(inside), doubts)
-            group, size = [], 0
-        if key is not None:
-            group.append(key)
-            size += counts.get(key, 0)
+    by_key = by_partition(rows) if rows.height else {}
+    for group in grouped(keys, {key: part.height for key, part in by_key.items()}):
+        inside = pl.col("_partisi").is_in(group)
+        mine = pl.concat([rows.clear(), *(by_key.pop(k) for k in group if k in by_key)])
+        yield Staged(group, mine, rejected.filter(inside), doubts)

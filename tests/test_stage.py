@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.contract import Contract
+from connectors.read.staging import by_partition
 from tests.support.lake import (
     DAY,
     days,
@@ -27,7 +28,7 @@ from tests.support.lake import (
 )
 from tests.support.reading import column, make_contract
 from warehouse import ops
-from warehouse.stage import Judged, Staged, aside_digest, content_digest, decide, judge, split, unplaced
+from warehouse.stage import Judged, Staged, aside_digest, content_digest, decide, judge, unplaced
 
 KEYS = [d.isoformat() for d in days(3)]
 ROOT = Path(__file__).resolve().parents[1]
@@ -256,7 +257,7 @@ def verdict(
     judged = judge(contract, Staged([KEYS[0]], given_rows.rows, rejected), {}, shared_checker())
     if blocked:
         judged.blocked[KEYS[0]] = blocked
-    good = split(judged.rows).get(KEYS[0], judged.rows.clear())
+    good = by_partition(judged.rows).get(KEYS[0], judged.rows.clear())
     return decide(contract, KEYS[0], good, rejected, judged, state)
 
 
@@ -320,7 +321,7 @@ def test_rows_are_parted_by_their_partition_in_their_order(keys: list[int]) -> N
     rows = pl.DataFrame(
         {"_partisi": [str(k) for k in keys], "n": range(len(keys))}, schema={"_partisi": pl.String, "n": pl.Int64}
     )
-    parts = split(rows)
+    parts = by_partition(rows)
     assert {k: part["n"].to_list() for k, part in parts.items()} == {
         str(k): [n for n, key in enumerate(keys) if key == k] for k in set(keys)
     }

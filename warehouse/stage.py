@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import duckdb
@@ -44,14 +43,14 @@ class Staged:
 
 @dataclass
 class Sifted:
-    """The verdict on rows: good and rejected ones, what the contract measures of the good ones by partition, reasons
-    to block by partition, and a record of each check. `failure`: why nothing could be evaluated, else ""."""
+    """The verdict on rows: good and failed ones, what the contract measures of the good ones by partition, and of each
+    check the verdict with the number of rows that it failed by partition. `failure`: why nothing could be evaluated,
+    else ""."""
 
     rows: pl.DataFrame
-    rejected: pl.DataFrame
+    failed: pl.DataFrame
     measured: dict[str, dict[str, Any]]
-    blocked: dict[str, str]
-    checks: list[dict[str, Any]]
+    verdicts: list[tuple[Verdict, dict[str, int]]]
     failure: str = ""
 
 
@@ -113,17 +112,6 @@ def _digest(rows: pl.DataFrame, schema: str) -> str:
     return f"{rows.height:x}-{shape}-{one:016x}{two:016x}"
 
 
-def split(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Rows by partition key. Where those of a partition follow each other, as agencies send them, nothing is copied."""
-    runs = rows[PARTITION].rle().struct.unnest()
-    keys, lengths = runs["value"].to_list(), runs["len"].to_list()
-    if len(set(keys)) < len(keys):
-        parts = rows.partition_by(PARTITION, as_dict=True, maintain_order=True)
-        return {str(key[0]): part for key, part in parts.items()}
-    starts = accumulate(lengths, initial=0)
-    return {key: rows.slice(start, length) for key, start, length in zip(keys, starts, lengths, strict=False)}
-
-
 def unplaced(contract: Contract, keys: Sequence[str], read: int, rejected: pl.DataFrame) -> Unplaced:
     """Part the rejected rows of an attempt that covers `keys` and read `read` rows in all.
 
@@ -175,27 +163,22 @@ def _less_coverage(contract: Contract, good: pl.DataFrame, profile: Mapping[str,
     return f"{good.height} baris, versi yang ada {state.diterima} baris" if good.height < state.diterima else ""
 
 
-def sift(contract: Contract, staged: Staged, checker: Checker) -> Sifted:
-    """Run the checks of rows, which ask for nothing but the staged rows. A row that fails a critical one goes to
-    quarantine; one that errored or was not evaluated blocks the partitions.
+def sift(contract: Contract, rows: pl.DataFrame, checker: Checker) -> Sifted:
+    """Run the checks of rows, which ask for nothing but the rows of whole partitions. A row that fails a critical one
+    goes to quarantine.
     """
     with closing(bare({"threads": 2}, closed=True)) as con:
-        rows = _with_rules(con, contract, staged.rows)
-        good, set_aside, blocked, checks = rows, staged.rejected, _only_of(staged), []
+        checked = _with_rules(con, contract, rows)
+        good, failed, verdicts = checked, pl.DataFrame(), []
         try:
             if rows.height:
-                verdicts = checker.run(f"{contract.id}.baris", row_suite(contract), rows)
-                good, failed = _set_aside(contract, rows, verdicts)
-                set_aside = pl.concat([staged.rejected, failed], how="diagonal_relaxed")
-                errored = [v for v in verdicts if v.result == "galat" and v.check.blocking]
-                for verdict in errored[:1]:
-                    reason = f"pemeriksaan_galat: {verdict.check.name}: {verdict.detail}"
-                    blocked = dict.fromkeys(staged.partitions, reason) | blocked
-                checks = _row_records(rows, verdicts, staged.partitions)
+                found = checker.run(f"{contract.id}.baris", row_suite(contract), checked)
+                good, failed = _set_aside(contract, checked, found)
+                verdicts = [(verdict, _failing(checked, verdict)) for verdict in found]
             good = good.drop([c for c in good.columns if c.startswith(RULE_PREFIX)])
-            return Sifted(good, set_aside, measures(con, contract, good), blocked, checks)
+            return Sifted(good, failed, measures(con, contract, good), verdicts)
         except CheckFailure as error:
-            return Sifted(staged.rows, staged.rejected, {}, {}, [], str(error))
+            return Sifted(rows, pl.DataFrame(), {}, [], str(error))
 
 
 def judge(
@@ -210,17 +193,25 @@ def judge(
 
     A critical check that failed, errored or was not evaluated blocks: a row goes to quarantine, a partition stays out.
     """
-    sifted = sifted or sift(contract, staged, checker)
+    sifted = sifted or sift(contract, staged.rows, checker)
     if sifted.failure:
         return _all_blocked(staged, sifted.failure)
-    verdict_on = PartitionChecks(contract, staged.partitions, sifted.measured, sifted.rejected, previous)
+    rejected = pl.concat([staged.rejected, sifted.failed], how="diagonal_relaxed")
+    verdict_on = PartitionChecks(contract, staged.partitions, sifted.measured, rejected, previous)
     try:
         verdict_on.run(checker)
     except CheckFailure as error:
         return _all_blocked(staged, str(error))
-    blocked = {p: r for p, r in verdict_on.blocked.items() if p not in sifted.blocked} | sifted.blocked
-    checks = sifted.checks + verdict_on.records()
-    return Judged(sifted.rows, sifted.rejected, verdict_on.profiles, blocked, checks)
+    blocked = verdict_on.blocked | _errored(sifted, staged.partitions) | _only_of(staged)
+    checks = _row_records(sifted, staged.partitions) + verdict_on.records()
+    return Judged(sifted.rows, rejected, verdict_on.profiles, blocked, checks)
+
+
+def _errored(sifted: Sifted, partitions: Sequence[str]) -> dict[str, str]:
+    """All partitions are blocked when a critical check of rows could not be evaluated."""
+    errored = [v for v, _ in sifted.verdicts if v.result == "galat" and v.check.blocking]
+    reasons = [f"pemeriksaan_galat: {v.check.name}: {v.detail}" for v in errored[:1]]
+    return dict.fromkeys(partitions, reasons[0]) if reasons else {}
 
 
 def _only_of(staged: Staged) -> dict[str, str]:
@@ -292,14 +283,18 @@ def _set_aside(
     return rows.filter(pl.Series(mask)), failed
 
 
-def _row_records(rows: pl.DataFrame, verdicts: Sequence[Verdict], partitions: Sequence[str]) -> list[dict[str, Any]]:
-    keys = rows[PARTITION]
+def _failing(rows: pl.DataFrame, verdict: Verdict) -> dict[str, int]:
+    """How many rows of each partition a check failed."""
+    if not verdict.failing:
+        return {}
+    return dict(rows[PARTITION][list(verdict.failing)].value_counts().iter_rows())
+
+
+def _row_records(sifted: Sifted, partitions: Sequence[str]) -> list[dict[str, Any]]:
     records = []
-    for verdict in verdicts:
-        failing = keys[list(verdict.failing)].value_counts() if verdict.failing else pl.DataFrame()
-        counts = dict(failing.iter_rows()) if failing.height else {}
+    for verdict, failing in sifted.verdicts:
         for partition in partitions:
-            bad = int(counts.get(partition, 0))
+            bad = failing.get(partition, 0)
             result = "galat" if verdict.result == "galat" else ("gagal" if bad else "lulus")
             detail = verdict.detail if result == "galat" else ""
             records.append(record(partition, verdict.check, result, bad, detail))

@@ -5,8 +5,10 @@ the rules of a row (`conform.py`).
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import date
+from itertools import accumulate
 
 import polars as pl
 
@@ -36,7 +38,10 @@ class Staging:
         self._buffered = 0
         self._rows: list[pl.DataFrame] = []
         self._rejected: list[pl.DataFrame] = []
+        self._newest = ""
         self.rows = 0
+        self.typed: Counter[str] = Counter()
+        """Typed rows so far by partition."""
 
     def add(self, payload: Payload, raw: pl.DataFrame) -> None:
         """Take one payload's raw frame. Raises PayloadError when it lacks a declared column."""
@@ -53,11 +58,24 @@ class Staging:
             self._buffer, self._contract, regions=self._regions, hash_key=self._hash_key, today=self._today
         )
         self._buffer, self._buffered = [], 0
-        self._rows.append(_with_key(self._contract, done.rows))
+        rows, heights = _with_key(self._contract, done.rows)
+        self._rows.append(rows)
+        self.typed.update(heights)
+        self._newest = min(heights, default=self._newest)
         key = pl.Series("_partisi", [SINGLE_PARTITION] * done.rejected.height, dtype=pl.String)
         if self._contract.partition_column is not None:
             key = done.rejected_partition.cast(pl.String).fill_null("?").alias("_partisi")
         self._rejected.append(done.rejected.with_columns(key))
+
+    def has_passed(self, key: str) -> bool:
+        """Whether all rows that came last are of later partitions: one that gives its dates in order brings no more of
+        this one."""
+        return key < self._newest
+
+    def typed_rows(self, keys: Collection[str]) -> pl.DataFrame:
+        """The typed rows of some partitions as far as they came, repeated ones too."""
+        empty = pl.DataFrame(schema=self._contract.schema() | {"_partisi": pl.String()})
+        return pl.concat([empty, *(p for rows in self._rows for k, p in by_partition(rows).items() if k in keys)])
 
     def finish(self, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """All rows and all rejected rows, each with `_partisi`. With `keys`, rows of other partitions are rejected."""
@@ -86,13 +104,26 @@ class Staging:
         return repeated.with_columns(pl.col("isi").str.json_path_match(f"$.{column}").alias("_partisi"))
 
 
-def _with_key(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
+def by_partition(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Rows by partition key. Where those of a partition follow each other, as agencies send them, nothing is copied."""
+    runs = rows["_partisi"].rle().struct.unnest()
+    keys, lengths = runs["value"].to_list(), runs["len"].to_list()
+    if len(set(keys)) < len(keys):
+        parts = rows.partition_by("_partisi", as_dict=True, maintain_order=True)
+        return {str(key[0]): part for key, part in parts.items()}
+    starts = accumulate(lengths, initial=0)
+    return {key: rows.slice(start, length) for key, start, length in zip(keys, starts, lengths, strict=False)}
+
+
+def _with_key(contract: Contract, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Rows with their partition key, and how many there are of each."""
     if contract.partition_column is None:
-        return rows.with_columns(pl.lit(SINGLE_PARTITION).alias("_partisi"))
+        return rows.with_columns(pl.lit(SINGLE_PARTITION).alias("_partisi")), {SINGLE_PARTITION: rows.height}
     days = rows[contract.partition_column]
-    names = {day: day.isoformat() for day in days.unique()}
+    heights = dict(days.value_counts().iter_rows())
+    names = {day: day.isoformat() for day in heights}
     key = days.replace_strict(names, return_dtype=pl.String) if names else days.cast(pl.String)
-    return rows.with_columns(key.alias("_partisi"))
+    return rows.with_columns(key.alias("_partisi")), {names[day]: height for day, height in heights.items()}
 
 
 def _outside(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from warehouse.checks.suite import RULE_PREFIX
 from warehouse.duck import arrow, bare, ident
 from warehouse.profile import PARTITION, PartitionChecks, measures, record
 
+_NUMBER = "_nomor"
 COVERAGE = "cakupan"
 """A metric of this name in a contract's `profil` says how much a version covers; without it, rows are counted."""
 
@@ -238,7 +239,7 @@ def _with_rules(con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.Dat
     rules = [f"coalesce(({r.sql}), true) AS {ident(RULE_PREFIX + r.nama)}" for r in contract.ext.aturan_baris]
     if not rules or rows.is_empty():
         return rows
-    con.register("baris", arrow(rows))
+    con.register("baris", arrow(rows.with_row_index(_NUMBER)))
     try:
         return rows.hstack(_select(con, ", ".join(rules)))
     except duckdb.Error:
@@ -251,7 +252,8 @@ def _with_rules(con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.Dat
 
 
 def _select(con: duckdb.DuckDBPyConnection, columns: str) -> pl.DataFrame:
-    result = pl.from_arrow(con.execute(f"SELECT {columns} FROM baris").to_arrow_table())
+    """Columns of `baris` in the order of its rows: two threads that read a batch each give them in any order."""
+    result = pl.from_arrow(con.execute(f"SELECT {columns} FROM baris ORDER BY {_NUMBER}").to_arrow_table())
     assert isinstance(result, pl.DataFrame)
     return result
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Contract
 from connectors.read.staging import by_partition
+from connectors.registry import Registry
 from tests.support.lake import (
     DAY,
     days,
@@ -28,7 +30,9 @@ from tests.support.lake import (
 )
 from tests.support.reading import column, make_contract
 from warehouse import ops
-from warehouse.stage import Judged, Staged, aside_digest, content_digest, decide, judge, unplaced
+from warehouse.checks.suite import RULE_PREFIX
+from warehouse.duck import bare
+from warehouse.stage import Judged, Staged, _with_rules, aside_digest, content_digest, decide, judge, unplaced
 
 KEYS = [d.isoformat() for d in days(3)]
 ROOT = Path(__file__).resolve().parents[1]
@@ -325,3 +329,23 @@ def test_rows_are_parted_by_their_partition_in_their_order(keys: list[int]) -> N
     assert {k: part["n"].to_list() for k, part in parts.items()} == {
         str(k): [n for n, key in enumerate(keys) if key == k] for k in set(keys)
     }
+
+
+def test_a_row_rule_hits_the_row_that_breaks_it_also_in_a_frame_of_several_pieces() -> None:
+    """DuckDB reads the pieces with two threads, and which of them is done first is a matter of chance."""
+    contract = Registry().contract("pihps.harga_pangan_pasar")
+    schema = contract.schema() | {"_partisi": pl.String()}
+    pieces = []
+    for number, day in enumerate(days(3)):
+        given = pl.DataFrame({"tanggal": [day] * 104, "kode_komoditas": [f"com_{1 + n % 21}" for n in range(104)]})
+        price = pl.when(pl.int_range(104) == 40 + number).then(395_000).otherwise(70_000).alias("harga")
+        empty = [pl.lit(None).alias(name) for name in schema if name not in ("tanggal", "kode_komoditas", "harga")]
+        pieces.append(given.with_columns(price, *empty).select(pl.col(n).cast(t) for n, t in schema.items()))
+    rows = pl.concat(pieces)
+    with closing(bare({"threads": 1}, closed=True)) as con:
+        expected = _with_rules(con, contract, rows.rechunk()).select(pl.selectors.starts_with(RULE_PREFIX))
+    assert 0 < expected.to_series().sum() < rows.height
+    for _ in range(100):
+        with closing(bare({"threads": 2}, closed=True)) as con:
+            found = _with_rules(con, contract, rows).select(pl.selectors.starts_with(RULE_PREFIX))
+        assert found.equals(expected)

@@ -28,7 +28,7 @@ from assets.open_data import Outcome as OpenOutcome
 from assets.open_data import Publishing, open_data_assets
 from assets.reports import Office, report_assets, report_jobs, report_schedule
 from assets.run_notes import STEPS, steps_asset
-from assets.sources import OpenWorkspace, source_assets
+from assets.sources import OpenWorkspace, source_asset
 from assets.triggers import care_job, care_schedule, model_job, models_after_pulls, pull_job, pull_schedule
 from assets.workspace import Workspace
 from connectors.registry import Registry
@@ -103,8 +103,9 @@ def build_assets(
     models = models_of(registry, shared_models)
     reports = report_assets(models, open_workspace, open_office) if open_office else []
     told = [asset_key(ALERTS), *(a.key for a in reports)]
+    agencies = registry.agencies
     return {
-        "sources": source_assets(registry.contracts, registry, open_workspace, retries=retries),
+        "sources": [source_asset(c, agencies[c.agency], open_workspace, retries=retries) for c in registry.contracts],
         **model_assets(registry, shared_models, open_workspace, publishing=publishing or Publishing()),
         "reports": reports,
         "deliver": [deliver_asset(told, open_workspace, open_postal)] if open_postal else [],

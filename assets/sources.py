@@ -17,7 +17,6 @@ from assets.timeliness import expected_newest, freshness_window
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract
 from connectors.contract.model import SINGLE_PARTITION
-from connectors.registry import Registry
 from warehouse.ops import Outcome
 
 # Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
@@ -122,26 +121,6 @@ def source_asset(
         yield dg.MaterializeResult(metadata=metadata | (alone[0] if alone else {}))
 
     return pull_check_commit
-
-
-def source_assets(
-    contracts: Sequence[Contract],
-    registry: Registry,
-    open_workspace: OpenWorkspace,
-    *,
-    retries: bool,
-    on_outcomes: Callable[[Contract, Sequence[Outcome]], None] | None = None,
-    on_checked: Callable[[], None] | None = None,
-    progress: Progress | None = None,
-) -> list[dg.AssetsDefinition]:
-    """The assets of these datasets, in their order."""
-    return [
-        source_asset(
-            c, registry.agencies[c.agency], open_workspace, retries=retries,
-            on_outcomes=on_outcomes, on_checked=on_checked, progress=progress,
-        )
-        for c in contracts
-    ]  # fmt: skip
 
 
 def _is_partition(outcome: Outcome) -> bool:

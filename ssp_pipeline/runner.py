@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.sources import source_assets
+from assets.sources import source_asset
 from assets.timeliness import closed_window
 from assets.triggers import range_tags
 from assets.windows import partition_dates
@@ -119,11 +119,13 @@ class Runner:
         Without contracts only models and snapshot are made, and no agency is asked.
         """
         started = time.monotonic()
-        sources = source_assets(
-            contracts, self.workspace.registry, lambda: self.workspace, retries=False,
-            on_outcomes=self._note, on_checked=self._checked, progress=self._progress,
-        )  # fmt: skip
-        by_table = {a.key.path[-1]: a for a in sources}
+        by_table = {
+            c.table: source_asset(
+                c, self.workspace.registry.agencies[c.agency], lambda: self.workspace, retries=False,
+                on_outcomes=self._note, on_checked=self._checked, progress=self._progress,
+            )
+            for c in contracts
+        }  # fmt: skip
         result = RunResult([])
         self._waiting = len(contracts)
         with (

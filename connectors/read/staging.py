@@ -38,6 +38,7 @@ class Staging:
         self._buffered = 0
         self._rows: list[pl.DataFrame] = []
         self._rejected: list[pl.DataFrame] = []
+        self._empty = pl.DataFrame(schema=contract.schema() | {"_partisi": pl.String()})
         self._newest = ""
         self.rows = 0
         self.typed: Counter[str] = Counter()
@@ -74,16 +75,14 @@ class Staging:
 
     def typed_rows(self, keys: Collection[str]) -> pl.DataFrame:
         """The typed rows of some partitions as far as they came, repeated ones too."""
-        empty = pl.DataFrame(schema=self._contract.schema() | {"_partisi": pl.String()})
-        return pl.concat([empty, *(p for rows in self._rows for k, p in by_partition(rows).items() if k in keys)])
+        return pl.concat([self._empty, *(p for rows in self._rows for k, p in by_partition(rows).items() if k in keys)])
 
     def finish(self, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """All rows and all rejected rows, each with `_partisi`. With `keys`, rows of other partitions are rejected."""
         self._flush()
         contract = self._contract
-        empty = pl.DataFrame(schema=contract.schema() | {"_partisi": pl.String()})
         # Not in one piece: that would copy all of them once more.
-        rows = pl.concat([empty, *self._rows])
+        rows = pl.concat([self._empty, *self._rows])
         self._rows.clear()
         rows, repeated = drop_identical(rows, contract)
         rejected = [pl.DataFrame(schema=REJECTED_SCHEMA | {"_partisi": pl.String()}), *self._rejected]

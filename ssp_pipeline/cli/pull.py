@@ -9,8 +9,6 @@ from typing import Any
 import click
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
-ONE_BLAS_THREAD = ("OPENBLAS_NUM_THREADS", "1")
-"""NumPy's threads for linear algebra wait for work by computing nothing, and here is none for them."""
 
 
 class _WithoutPandas(MetaPathFinder):
@@ -56,7 +54,7 @@ def run(
     import os
     import sys
 
-    from warehouse.checks import Checker
+    from warehouse.checks.client import ONE_BLAS_THREAD, Checker
 
     if models_only and (no_models or agency or dataset or start or end):
         raise click.UsageError("--models-only takes no window, no dataset and no --no-models")

@@ -32,6 +32,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PREFIX = "ssp-checks-"
 _LOG = "worker.log"
 _FRESH_SECONDS = 60.0
+ONE_BLAS_THREAD = ("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's threads for linear algebra wait for work by computing nothing, and there is none for them."""
 ANSWER_SECONDS = 900.0
 """Longest time that one answer may take; a process that hangs must not hang the run."""
 
@@ -112,7 +114,7 @@ class Checker:
                         stdout=subprocess.PIPE,
                         stderr=stderr,
                         cwd=_ROOT,
-                        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                        env=dict([*os.environ.items(), ONE_BLAS_THREAD]),
                     )
                 self._process = _Process(popen, folder)
                 self._answered = False

@@ -66,7 +66,7 @@ def main(rows: int, rounds: int, dlt_python: str | None) -> dict[str, object]:
             found["ssp"].append(result)
             bare = [sys.executable, "-m", "benchmarks.bare_script", url, str(folder / "bare"), "--pages", str(pages)]
             found["bare"].append(run(bare, {"PYTHONPATH": str(ROOT)}))
-            if dlt_python and number == 0:
+            if dlt_python:
                 script = str(ROOT / "benchmarks" / "dlt_pipeline.py")
                 environment = {"DLT_DATA_DIR": str(folder / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
                 command = [dlt_python, script, url, str(folder / "dlt.duckdb"), "--pages", str(pages)]

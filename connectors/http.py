@@ -299,9 +299,12 @@ class HttpClient:
 
     def _redirected(self, prepared: requests.PreparedRequest, raw: urllib3.HTTPResponse) -> requests.PreparedRequest:
         status = raw.status
-        target = urljoin(str(prepared.url), raw.headers.get("Location", ""))
         if not raw.headers.get("Location"):
             raise PermanentAnswer(f"status {status} without a Location", "pengalihan_ditolak")
+        try:
+            target = urljoin(str(prepared.url), raw.headers["Location"])
+        except ValueError:
+            raise PermanentAnswer("redirect to what is no address", "pengalihan_ditolak") from None
         if _origin(target) != self._origin:
             raise PermanentAnswer(f"redirect to {conceal(_origin(target) or target)[:200]}", "pengalihan_ditolak")
         following = prepared.copy()

@@ -324,7 +324,9 @@ def explain(exc: BaseException, attempt: Attempt) -> AnswerProblem:
         if time.monotonic() >= attempt.deadline - 0.01:
             return RetryableAnswer("the answer was not complete at the deadline", "batas_waktu")
         return RetryableAnswer(f"nothing came for {attempt.read_timeout:g} s", "batas_waktu")
-    if has(requests.exceptions.InvalidURL, LocationValueError, InvalidHeader):
+    if has(InvalidHeader):
+        return RetryableAnswer("the answer's headers contradict each other", "panjang_tidak_cocok")
+    if has(requests.exceptions.InvalidURL, LocationValueError):
         return PermanentAnswer(f"no valid request ({type(exc).__name__})", "alamat_ditolak")
     cut = next((one for one in chain if isinstance(one, IncompleteRead)), None)
     if cut is not None and isinstance(cut.expected, int):

@@ -182,7 +182,8 @@ def test_a_redirect_to_another_host_port_or_scheme_is_refused_and_sends_nothing(
 
     with raw_server(note) as other:
         targets = [other, host.replace("http:", "https:"), host.replace("127.0.0.1", "localhost"), "//lain.invalid/x"]
-        targets += ["javascript:alert(1)", "http://127.0.0.1:99999/", f"{host.replace('127.0.0.1', '127.0.0.1@lain')}/"]
+        targets += ["http://[::1/", "javascript:alert(1)"]
+        targets += ["http://127.0.0.1:99999/", f"{host.replace('127.0.0.1', '127.0.0.1@lain')}/"]
         for target in targets:
             with pytest.raises(RedirectRefused) as caught:
                 client.request("GET", "/alih", params={"ke": target}, headers={"X-API-KEY": "kunci-tiruan"})
@@ -208,6 +209,17 @@ def test_another_host_is_never_asked(client: HttpClient, host: str) -> None:
     for wrong in ("/tanpa/host", "ftp://lain/", "http://"):
         with pytest.raises(ValueError, match="base_url"):
             HttpClient(wrong, user_agent="uji")
+
+
+def test_an_answer_of_two_lengths_is_the_agencys_fault_and_asked_for_again() -> None:
+    heads = iter(["Content-Length: 2\r\nContent-Length: 3", "Content-Length: 2"])
+
+    def reply(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer(b"{}", next(heads)))
+
+    with raw_server(reply) as url, make(url) as client:
+        got = client.request("GET", "/x")
+        assert (got.body, got.attempts) == (b"{}", 2)
 
 
 def test_an_encoding_that_was_not_asked_for_is_refused(client: HttpClient) -> None:

@@ -25,9 +25,6 @@ ALERTS = "ops.peringatan"
 DEFAULT_OPD = "Dinas Komunikasi dan Informatika"
 """Whose task a rule is that cannot be judged."""
 
-_NEWEST = f"""
-SELECT dataset, max(partisi) AS terbaru FROM {LAKE}.ops.hasil WHERE status IN ('diterima', 'kosong') GROUP BY dataset
-"""
 _NOTED = f"""
 SELECT * EXCLUDE (run_id, waktu) FROM {LAKE}.{PROMISES} WHERE partisi = ?
 QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY waktu DESC) = 1
@@ -40,7 +37,12 @@ def note_promises(workspace: Workspace) -> int:
     Gives the number of rows written: only what differs from today's last note.
     """
     lake, registry, now = workspace.lake, workspace.registry, datetime.now(UTC)
-    newest = dict(lake.query(_NEWEST).iter_rows())
+    here = ops.here_by(workspace.today)
+    newest = dict(
+        lake.query(
+            f"SELECT dataset, max(partisi) AS terbaru FROM {LAKE}.ops.hasil WHERE {here} GROUP BY dataset"
+        ).iter_rows()
+    )
     noted = {row["dataset"]: row for row in lake.query(_NOTED, [workspace.today.isoformat()]).iter_rows(named=True)}
     rows = []
     for contract in registry.contracts:

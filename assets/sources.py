@@ -17,7 +17,7 @@ from assets.timeliness import expected_newest, freshness_window
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract
 from connectors.contract.model import SINGLE_PARTITION
-from warehouse.ops import Outcome
+from warehouse.ops import Outcome, here_by
 
 # Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -232,7 +232,7 @@ def _newest(
     if newest is None or (expected is not None and newest < expected):
         # This attempt was about older dates, or failed: the lake knows.
         newest = workspace.lake.query(
-            "SELECT max(partisi) AS p FROM lake.ops.hasil WHERE dataset = ? AND status IN ('diterima', 'kosong')",
+            f"SELECT max(partisi) AS p FROM lake.ops.hasil WHERE dataset = ? AND {here_by(workspace.today)}",
             [contract.id],
         )["p"][0]
     return dg.AssetCheckResult(

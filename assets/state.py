@@ -18,14 +18,14 @@ from warehouse.duck import LAKE, ident, qualified
 
 _SHOWN = ["partisi", "status", "kolom", "alasan", "rincian", "isi", "muatan", "baris", "waktu"]
 
-_STATUS_SQL = f"""
+_STATUS_SQL = """
 WITH hasil AS (
-    SELECT dataset, partisi, status, alasan, asal, selesai, starts_with(partisi, '{ops.FILE}') AS berkas,
+    SELECT dataset, partisi, status, alasan, asal, selesai, starts_with(partisi, '{file}') AS berkas,
         row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC, run_id DESC) = 1 AS terakhir
-    FROM {LAKE}.ops.hasil
+    FROM {lake}.ops.hasil
 ), milik AS (
     SELECT dataset,
-        max(partisi) FILTER (status IN ('diterima', 'kosong')) AS terbaru,
+        max(partisi) FILTER ({here}) AS terbaru,
         max(selesai) FILTER (list_contains(?, status)) AS berhasil,
         max_by(status, selesai) AS status,
         max_by(alasan, selesai) AS alasan,
@@ -41,7 +41,8 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """One row a dataset: `terbaru` against `diharapkan`, `bermasalah` (partitions whose newest attempt failed),
     `karantina` (rows set aside of what counts now), `asal`, the newest attempt and its reason if it failed."""
     good = sorted(ops.GOOD)
-    found = workspace.lake.query(_STATUS_SQL, [good, good])
+    sql = _STATUS_SQL.format(lake=LAKE, file=ops.FILE, here=ops.here_by(workspace.today))
+    found = workspace.lake.query(sql, [good, good])
     states = {row["dataset"]: row for row in found.iter_rows(named=True)}
     aside = dict(_current(workspace, workspace.registry.contracts)["dataset"].value_counts().iter_rows())
     rows = []

@@ -43,11 +43,18 @@ _STORAGE = re.compile(
     r"|Read-only file system|Could not (?:connect|establish|resolve)|HTTP (?:PUT|POST|DELETE|401|403|429|5\d\d)",
     re.IGNORECASE,
 )
+# Most name the file.
+_DAMAGE = re.compile(r"parquet|Cannot open file|TProtocol|decompress", re.IGNORECASE)
 
 
 def is_storage_fault(error: str) -> bool:
     """Whether an error's text tells of storage that cannot be written or does not answer, not of what lies in it."""
     return _STORAGE.search(error) is not None
+
+
+def is_damaged_file(error: str) -> bool:
+    """Whether an error's text tells of a file of the lake that is lost or cannot be read."""
+    return _DAMAGE.search(error) is not None
 
 
 class LakeSchemaError(RuntimeError):
@@ -385,5 +392,6 @@ def _outcome(row: dict[str, Any]) -> ops.Outcome:
 
 
 __all__ = [
-    "Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "is_storage_fault", "plain_type",
+    "Lake", "LakeBusy", "LakeSchemaError", "LakeWriteError", "Shape", "Transaction", "is_damaged_file",
+    "is_storage_fault", "plain_type",
 ]  # fmt: skip

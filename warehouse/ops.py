@@ -245,6 +245,15 @@ _POLARS = {
 }
 
 
+def here_by(day: date) -> str:
+    """SQL condition over `ops.hasil`: an outcome by which a partition is there, seen from a business date.
+
+    That an agency has nothing for a later date yet does not make that date the newest that is there.
+    """
+    later = f"partisi > '{day}' AND partisi < ':'"  # as text, every date comes before ":" and `semua` after it
+    return f"(status = 'diterima' OR (status = 'kosong' AND NOT ({later})))"
+
+
 def frame(table: str, records: list[dict[str, Any]]) -> pl.DataFrame:
     """Records as a frame with exactly the table's columns and types."""
     return pl.DataFrame(records, schema={name: _POLARS[sql] for name, sql in TABLES[table].items()}, orient="row")

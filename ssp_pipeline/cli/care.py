@@ -33,8 +33,11 @@ def replay(
     """
     from assets.replay import replay as read_again
     from ssp_pipeline import app
+    from ssp_pipeline.cli.common import explained
     from ssp_pipeline.settings import load_settings
 
+    if start and end and start > end:
+        raise click.UsageError(f"--from {start:%Y-%m-%d} is after --to {end:%Y-%m-%d}: give the earlier date first")
     settings = load_settings()
     workspace = app.open_workspace(settings)
     try:
@@ -44,7 +47,8 @@ def replay(
                 raise click.UsageError("--rebuild makes the whole lake anew: give no --from, --to or --dataset")
             _drop_lake(settings, workspace, yes, lose_unreadable)
         window = (start.date() if start else date.min, end.date() if end else date.max)
-        found = read_again(workspace, chosen, *window, told=lambda one: None if as_json else _tell(one))
+        with explained():
+            found = read_again(workspace, chosen, *window, told=lambda one: None if as_json else _tell(one))
     finally:
         workspace.close()
     return _end(found, as_json)

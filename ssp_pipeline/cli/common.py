@@ -57,18 +57,32 @@ def looking() -> "Iterator[tuple[Settings, Workspace]]":
 
     Raises ClickException when there is no lake yet, it cannot be opened, or its storage does not answer.
     """
+    from warehouse.lake import Lake
+
+    with writing() as (settings, workspace), explained():
+        workspace.lake = Lake(workspace.lake_config, read_only=True)
+        yield settings, workspace
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Says of a lake that cannot be read what is wrong with it and what to do, as a ClickException."""
     import duckdb
 
     from warehouse.duck import LakeUnreachable
-    from warehouse.lake import Lake, LakeWriteError, is_storage_fault
+    from warehouse.lake import LakeWriteError, is_damaged_file, is_storage_fault
 
-    with writing() as (settings, workspace):
-        workspace.lake = Lake(workspace.lake_config, read_only=True)
-        try:
-            yield settings, workspace
-        except (LakeUnreachable, LakeWriteError) as error:
-            raise click.ClickException(str(error)) from None
-        except duckdb.Error as error:
-            if not is_storage_fault(str(error)):
-                raise
-            raise click.ClickException(f"the lake's storage does not answer: {str(error).splitlines()[0]}") from None
+    try:
+        yield
+    except (LakeUnreachable, LakeWriteError) as error:
+        raise click.ClickException(str(error)) from None
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        if is_storage_fault(str(error)):
+            raise click.ClickException(f"the lake's storage does not answer: {first}") from None
+        if is_damaged_file(str(error)):
+            raise click.ClickException(
+                f"a file of the lake is damaged or lost ({first}): `ssp verify` names all of them, and "
+                "docs/operators.md says how they come back ('When verify finds a gap')"
+            ) from None
+        raise

@@ -179,7 +179,7 @@ class AsOf:
         self.newest = newest = {} if "ops.hasil" not in self._tables else dict(
             self._lake.query(
                 f"SELECT dataset, max(partisi) AS terbaru FROM {LAKE}.ops.hasil "
-                f"WHERE status IN ('diterima', 'kosong') AND ({self._outcomes()}) GROUP BY dataset"
+                f"WHERE {ops.here_by(self._cut.day)} AND ({self._outcomes()}) GROUP BY dataset"
             ).iter_rows()
         )  # fmt: skip
         day, at = self._cut.day, datetime.combine(self._cut.day, MADE_AT, WIB)

@@ -356,6 +356,11 @@ def load_settings(*, today: date | None = None, environment: dict[str, str] | No
         seed=seed,
         environment=env,
     )
+    there = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.R_OK | os.X_OK):
+        raise SettingsError(f"SSP_HOME {settings.home}: {there} is no folder that can be used")
+    if there != settings.home and not os.access(there, os.W_OK):
+        raise SettingsError(f"SSP_HOME {settings.home} cannot be made: {there} cannot be written")
     if not re.match(CATALOG, settings.catalog):
         raise SettingsError("SSP_CATALOG must be sqlite:<path> or postgres:<libpq connection string>")
     return settings

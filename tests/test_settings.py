@@ -23,6 +23,14 @@ def test_without_any_setting_all_data_lies_below_one_folder_of_the_repository() 
     assert settings.roots == (ROOT / "connectors",)
 
 
+def test_a_home_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "berkas"
+    file.write_text("")
+    for home in (file, file / "rumah"):
+        with pytest.raises(SettingsError, match=r"SSP_HOME .* no folder"):
+            load_settings(environment={"SSP_HOME": str(home)})
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     toml = '[penyimpanan]\nkatalog = "sqlite:dari-berkas"\ndata = "dari-berkas"\n'
     assert settings_of(tmp_path, toml).catalog == "sqlite:dari-berkas"

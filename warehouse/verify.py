@@ -111,7 +111,8 @@ def verify(
     try:
         report = archive.verify()
         result.payloads, result.forgotten = report.payloads, len(report.forgotten)
-        result.gaps += [f"arsip {g.table} {g.slot}: {g.reason}" for g in (*report.missing, *report.corrupt)]
+        lost = (f"arsip {g.table} {g.slot}: {g.reason}" for g in (*report.missing, *report.corrupt))
+        result.gaps += dict.fromkeys(lost)  # several pulls may have brought the same bytes
     except ArchiveError as error:
         result.gaps.append(f"arsip: {error}")
     progress("berkas Parquet")

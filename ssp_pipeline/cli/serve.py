@@ -40,7 +40,10 @@ def sandbox(port: int, seed: int | None, today: Any, replay: str | None, faults:
         arguments += ["--replay", str(settings.replay)]
     if faults is not None:
         arguments += ["--faults", str(faults)]
-    main(arguments)
+    try:
+        main(arguments)
+    except OSError as error:  # the port is taken
+        raise click.ClickException(str(error)) from None
     return 0
 
 

@@ -40,13 +40,20 @@ LIST = "/epokir/api/pokir/usulan/listByTahun"
 
 
 class Log:
-    """Notes each answer of an app as (path, status); `change` may alter the status of an answer."""
+    """Notes each answer of an app as (path, status), and the Content-Types that each path was asked with.
+
+    `change` may alter the status of an answer.
+    """
 
     def __init__(self, app: ASGIApp, change: Callable[[str, int], int] = lambda _, status: status) -> None:
         self.app, self.change = app, change
         self.answers: list[tuple[str, int]] = []
+        self.kinds: dict[str, set[str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = dict(scope["headers"]).get(b"content-type", b"").decode()
+        self.kinds.setdefault(scope["path"], set()).add(kind.partition(";")[0])
+
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.answers.append((scope["path"], message["status"]))
@@ -116,6 +123,28 @@ def test_a_pull_lives_through_expiring_tokens_and_brings_every_proposal_once(pul
     assert ids_of(payloads) == sorted(records())
     assert len(ids_of(payloads)) == 1500
     assert {p.asal for p in payloads} == {"tiruan"}
+
+
+def test_the_list_is_asked_as_multipart_and_the_login_as_a_form(puller: Puller) -> None:
+    app = stand_in()
+    with in_thread(app) as url:
+        first = puller.pull(url)[0]
+    assert app.kinds[LIST] == {"multipart/form-data"}
+    assert app.kinds["/epokir/auth/auth/login"] == {"application/x-www-form-urlencoded"}
+    documented = orjson.loads((GOLDEN / "halaman" / "meta.json").read_bytes())["request"]["form"]
+    assert first.request["form"] == {**documented, "length": "250"}
+
+
+def test_the_stand_in_refuses_a_list_that_is_not_asked_as_multipart() -> None:
+    fields = {"id_daerah": 12, "tahun": 2027, "start": 0, "length": 10}
+    headers = {"X-Access-Token": sandbox._buat_token("2027", 12), "X-Api-Key": "kunci-tiruan"}
+    with in_thread(stand_in()) as url:
+        answers = [
+            requests.post(f"{url}{LIST}", headers=headers, timeout=5, **body)
+            for body in ({"data": fields}, {"json": fields})
+        ]
+        assert page_of(url).status_code == 200
+    assert [answer.status_code for answer in answers] == [415, 415]
 
 
 def test_expiry_changes_no_byte_of_what_is_kept(
@@ -199,7 +228,7 @@ def test_the_tokens_are_signed_and_a_forged_one_is_refused() -> None:
         assert claims["exp"] > claims["iat"]
         forged = base64.urlsafe_b64encode(json.dumps({**claims, "exp": 9_999_999_999}).encode()).rstrip(b"=").decode()
         headers = {"X-Access-Token": f"{head}.{forged}.{signature}", "X-Api-Key": "kunci-tiruan"}
-        answer = requests.post(f"{url}{LIST}", data={"id_daerah": 12, "tahun": 2027}, headers=headers, timeout=5)
+        answer = requests.post(f"{url}{LIST}", files={"tahun": (None, "2027")}, headers=headers, timeout=5)
     assert answer.status_code == 401
     assert answer.json()["status_code"] == 401
 

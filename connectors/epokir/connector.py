@@ -2,6 +2,8 @@
 
 Belongs here: the protocol. Does not belong here: meaning and types of the fields (`usulan_pokir.odcs.yaml`).
 
+The list is SIPD-RI's, which takes multipart; the login is SIPD Penatausahaan's, and urlencoded there is assumed.
+
 A token lasts shorter than a pull. When SIPD says 401 we log in again and ask for the same page once more, so no
 page is left out and none comes twice; `PageGuard` watches that the pages fit together.
 """
@@ -93,7 +95,7 @@ class _Access:
             ) from None
 
     def _ask(self, start: int, length: int, headers: Mapping[str, str]) -> Payload:
-        form = {
+        fields = {
             "id_daerah": self._ctx.params["id_daerah"],
             "tahun": self._tahun,
             "draw": start // length + 1,
@@ -108,7 +110,7 @@ class _Access:
             "POST",
             str(self._ctx.params["jalur_usulan"]),
             slot=f"tahun={self._tahun}/mulai={start}",
-            form=form,
+            multipart={name: str(value) for name, value in fields.items()},
             headers=headers,
             meta={"tanggal_potret": self._ctx.today.isoformat()},
             expect=_expect_page,

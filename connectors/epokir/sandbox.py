@@ -2,7 +2,8 @@
 
 Belongs here: the HTTP side. Does not belong here: the proposals (`usulan_tiruan.py`, `catatan_tiruan.py`).
 
-The login's paths, the headers and the envelope are SIPD's; the path of the list and the body of a 401 are assumed.
+The login's paths, the headers, the envelope and a list that takes multipart alone are SIPD's; the path of the list, the
+body of a 401 and the refusal of another encoding are assumed.
 A token is a real JWT (HS256, signed with a secret of this module) and is good for a few list requests or some
 minutes, whichever ends first, so that every full pull lives through an expiry. `DEMO_SECRETS` log in here, and
 nowhere else.
@@ -115,6 +116,8 @@ def routes(world: World) -> list[Route]:
         return _jawab({"token": _buat_token(tahun, daerah), "refresh_token": _buat_token(tahun, daerah)})
 
     async def daftar(request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            return _tolak(415, "Content-Type harus multipart/form-data")
         klaim = _klaim(request.headers.get("x-access-token", ""))
         if request.headers.get("x-api-key") != DEMO_SECRETS["SSP_EPOKIR_API_KEY"]:
             return _tolak(401, "X-Api-Key tidak dikenal")

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import orjson
 import polars as pl
 
 from connectors.api import Feed, Payload, PayloadError, PullContext
@@ -166,6 +167,17 @@ def read_logs(payload: Payload, contract: Contract) -> pl.DataFrame:
     return _dated(read_ndjson_rows(payload, contract), payload, "tanggal")
 
 
+def _expect_list(body: bytes) -> None:
+    """Refuse an error inside a 200: the list of a day cannot be asked for later."""
+    expect_json(body)
+    try:
+        cameras = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None
+    if not isinstance(cameras, list):
+        raise RetryableAnswer("the answer is no list of cameras")
+
+
 def pull_cameras(ctx: PullContext) -> Iterable[Payload]:
     """The list of now; its business date is the day of the pull."""
     yield ctx.fetch(
@@ -174,6 +186,7 @@ def pull_cameras(ctx: PullContext) -> Iterable[Payload]:
         slot="daftar",
         params={"idk": "1", "idl": ""},
         meta={"tanggal": ctx.today.isoformat()},
+        expect=_expect_list,
     )
 
 

@@ -153,6 +153,19 @@ def test_an_id_that_names_another_place_stops_the_pull_of_grids_without_names() 
     assert stopped.value.reason_code == "wilayah_berubah"
 
 
+@pytest.mark.parametrize("dataset", ["harga_pangan_pasar", "harga_pangan_wilayah"])
+@pytest.mark.parametrize("kinds", [[{"id": 1, "name": "Pasar Modern"}], [{"id": 5, "name": "Pasar Tradisional"}]])
+def test_prices_of_another_kind_than_those_of_traditional_markets_are_not_pulled(
+    dataset: str, kinds: list[dict[str, Any]]
+) -> None:
+    with (
+        in_thread(odd_agency(GetRefPriceType={"data": kinds})) as url,
+        pytest.raises(PullError, match=r"id 1 is .* in GetRefPriceType and 'Pasar Tradisional'") as stopped,
+    ):
+        pulled(url, dataset)
+    assert stopped.value.reason_code == "jenis_harga_berubah"
+
+
 def test_silence_is_an_error_on_a_weekday_and_an_error_message_never_a_day_without_prices() -> None:
     saturday = Window(date(2026, 11, 14), date(2026, 11, 15))
     with in_thread(odd_agency(GetGridDataDaerah={"data": []}, GetGridDataKomoditas={"message": "galat"})) as url:

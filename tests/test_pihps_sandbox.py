@@ -96,6 +96,12 @@ def test_stand_in_answers_have_the_shape_of_the_golden_payloads(
     assert_same_shape(golden, ask(base, call, **params).content, key_patterns=DATE_KEY)
 
 
+def test_price_types_are_the_documented_ones(base: str) -> None:
+    kinds = ["Pasar Tradisional", "Pasar Modern", "Pedagang Besar", "Produsen"]
+    wanted = [{"id": number, "name": name} for number, name in enumerate(kinds, 1)]
+    assert ask(base, "GetRefPriceType").json() == {"data": wanted}
+
+
 def test_same_seed_gives_the_same_bytes_whatever_was_asked_before(base: str) -> None:
     wide = {**GRID, "comcat_id": "com_7,com_14", "start_date": "2026-01-01"}
     first = ask(base, "GetGridDataDaerah", **wide).content

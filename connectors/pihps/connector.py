@@ -36,9 +36,13 @@ def _cache_buster(ctx: PullContext) -> str:
     return str(int(midnight.timestamp() * 1000))
 
 
+def _price_type(ctx: PullContext) -> str:
+    return str(ctx.params["jenis_harga"]["id"])
+
+
 def _grid_params(ctx: PullContext, comcat: str, regency_id: object) -> dict[str, str]:
     return {
-        "price_type_id": str(ctx.params["price_type_id"]),
+        "price_type_id": _price_type(ctx),
         "comcat_id": comcat,
         "province_id": str(ctx.params["provinsi"]["id"]),
         "regency_id": str(regency_id),
@@ -74,7 +78,11 @@ def _refuse_silence(ctx: PullContext, payloads: Iterable[Payload]) -> Iterator[P
 
 
 def pull_pasar(ctx: PullContext) -> Iterator[Payload]:
-    """One request a city and commodity for the whole window: the answer itself names city and markets."""
+    """One request a city and commodity for the whole window: the answer itself names city and markets.
+
+    No grid says of which kind its prices are: before that PIHPS is asked whether the configured id still has its name.
+    """
+    _confirm_price_type(ctx)
     return _refuse_silence(ctx, _fetch_pasar(ctx))
 
 
@@ -96,38 +104,46 @@ def _fetch_pasar(ctx: PullContext) -> Iterator[Payload]:
 def pull_wilayah(ctx: PullContext) -> Iterator[Payload]:
     """One request a region for the whole window. The answer does not say which region it is of: `meta` does.
 
-    Before that PIHPS is asked whether the configured ids still have the configured names.
+    Before that PIHPS is asked whether the configured ids, also that of the price type, still have their names.
     """
-    _confirm_names(ctx)
+    _confirm_price_type(ctx)
+    _confirm_regions(ctx)
     return _refuse_silence(ctx, _fetch_wilayah(ctx))
 
 
-def _confirm_names(ctx: PullContext) -> None:
+def _confirm_price_type(ctx: PullContext) -> None:
+    _confirm_names(ctx, "GetRefPriceType", {}, [ctx.params["jenis_harga"]], "jenis_harga_berubah")
+
+
+def _confirm_regions(ctx: PullContext) -> None:
     provinsi = ctx.params["provinsi"]
-    regency = {"price_type_id": str(ctx.params["price_type_id"]), "ref_prov_id": str(provinsi["id"])}
-    calls: tuple[tuple[str, dict[str, str], list[Any]], ...] = (
-        ("GetRefProvince", {}, [provinsi]),
-        ("GetRefRegency", regency, ctx.params["kota"]),
+    regency = {"price_type_id": _price_type(ctx), "ref_prov_id": str(provinsi["id"])}
+    _confirm_names(ctx, "GetRefProvince", {}, [provinsi], "wilayah_berubah")
+    _confirm_names(ctx, "GetRefRegency", regency, ctx.params["kota"], "wilayah_berubah")
+
+
+def _confirm_names(
+    ctx: PullContext, call: str, params: Mapping[str, str], declared: Iterable[Mapping[str, Any]], code: str
+) -> None:
+    """Ask a reference list for the declared ids. Raises PullError with the code when one has another name, or none."""
+
+    def expect(body: bytes) -> None:
+        expect_rows(body)
+        rows = [row for row in answer_rows(body) or () if isinstance(row, dict)]
+        named = {text_of(row.get("id")): text_of(row.get("name")).strip() for row in rows}
+        for item in declared:
+            found = named.get(str(item["id"]))
+            if found is None or found.casefold() != str(item["nama"]).casefold():
+                reason = f"id {item['id']} is {found!r} in {call} and {item['nama']!r} in agency.yaml"
+                raise PermanentAnswer(reason, code)
+
+    ctx.http.request(
+        "GET",
+        f"{API}/{call}",
+        params={**params, "_": _cache_buster(ctx)},
+        headers=_headers(ctx, "PasarTradisionalDaerah"),
+        expect=expect,
     )
-    for call, params, places in calls:
-
-        def expect(body: bytes, call: str = call, places: list[Any] = places) -> None:
-            expect_rows(body)
-            rows = [row for row in answer_rows(body) or () if isinstance(row, dict)]
-            named = {text_of(row.get("id")): text_of(row.get("name")).strip() for row in rows}
-            for place in places:
-                found = named.get(str(place["id"]))
-                if found is None or found.casefold() != str(place["nama"]).casefold():
-                    reason = f"id {place['id']} is {found!r} in {call} and {place['nama']!r} in agency.yaml"
-                    raise PermanentAnswer(reason, "wilayah_berubah")
-
-        ctx.http.request(
-            "GET",
-            f"{API}/{call}",
-            params={**params, "_": _cache_buster(ctx)},
-            headers=_headers(ctx, "PasarTradisionalDaerah"),
-            expect=expect,
-        )
 
 
 def _fetch_wilayah(ctx: PullContext) -> Iterator[Payload]:
@@ -181,7 +197,7 @@ def pull_ref_wilayah(ctx: PullContext) -> Iterator[Payload]:
         ctx,
         "GetRefRegency",
         f"kota/province={provinsi['id']}",
-        {"price_type_id": str(ctx.params["price_type_id"]), "ref_prov_id": str(provinsi["id"])},
+        {"price_type_id": _price_type(ctx), "ref_prov_id": str(provinsi["id"])},
         {"tingkat": "kota", "kode_induk": str(provinsi["id"]), "padanan_bps": _declared(ctx.params["kota"])},
     )
 
@@ -193,7 +209,7 @@ def pull_ref_pasar(ctx: PullContext) -> Iterator[Payload]:
             ctx,
             "GetRefMarket",
             f"regency={kota['id']}",
-            {"ref_regency_id": str(kota["id"]), "price_type_id": str(ctx.params["price_type_id"])},
+            {"ref_regency_id": str(kota["id"]), "price_type_id": _price_type(ctx)},
             {"kode_kota_pihps": str(kota["id"]), "kode_bps": str(kota["kode_bps"]), "kota": str(kota["nama"])},
         )
 

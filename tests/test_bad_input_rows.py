@@ -232,15 +232,19 @@ def test_prices_under_a_code_that_two_regions_are_given_are_set_aside(place: Pla
     assert place.rows(dataset, day).is_empty()
 
 
-@keeps("komoditas_asing")
-def test_a_commodity_that_no_list_knows_is_set_aside(place: Place, fault: PutFault) -> None:
-    dataset = "panel_harga.harga_pangan_kabkota"
-    clean = answer_of(place.host, "/panel_harga/front/harga-pangan-informasi?province_id=2&city_id=24&level_harga_id=3")
-    known = {str(row["id"]) for row in clean["data"]}
-    fault("komoditas_asing", "/panel_harga/front/harga-pangan-informasi", arg={"bidang": "id", "nilai": 999})
+@keeps("komoditas_asing", "komoditas_nama_lain")
+def test_a_commodity_that_no_list_knows_or_under_anothers_number_is_set_aside(place: Place, fault: PutFault) -> None:
+    dataset, asked = "panel_harga.harga_pangan_kabkota", "/panel_harga/front/harga-pangan-informasi"
+    clean = answer_of(place.host, f"{asked}?province_id=2&city_id=24&level_harga_id=3")
+    known = {(str(row["id"]), row["name"]) for row in clean["data"]}
+    fault("komoditas_asing", asked, arg={"bidang": "id", "nilai": 999})
+    fault("komoditas_asing", asked, arg={"bidang": "name", "nilai": "Kacang Koro Ungu Impor"})
     outcome = place.one(dataset)
     aside = place.aside(outcome)
-    held("komoditas_asing", outcome, aside.filter(aside["alasan"] == "komoditas_dikenal"))
-    assert aside["isi"].str.contains('"kode_komoditas":"999"').sum() == 1
-    assert set(place.rows(dataset)["kode_komoditas"]) <= known
+    unknown = aside.filter(aside["isi"].str.contains('"kode_komoditas":"999"'))
+    renamed = aside.filter(aside["isi"].str.contains("Kacang Koro Ungu Impor"))
+    held("komoditas_asing", outcome, unknown)
+    held("komoditas_nama_lain", outcome, renamed)
+    assert (unknown.height, renamed.height) == (1, 1)
+    assert set(place.rows(dataset).select("kode_komoditas", "nama_komoditas").iter_rows()) <= known
     end_faults(place.host)

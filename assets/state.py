@@ -16,7 +16,7 @@ from warehouse import ops, snapshot
 from warehouse.attempts import set_aside, settled
 from warehouse.duck import LAKE, ident, qualified
 
-_SHOWN = ["partisi", "status", "kolom", "alasan", "rincian", "isi", "muatan", "baris", "waktu"]
+_SHOWN = ["partisi", "status", "asal", "kolom", "alasan", "rincian", "isi", "muatan", "baris", "waktu"]
 
 _STATUS_SQL = """
 WITH hasil AS (
@@ -82,7 +82,7 @@ def quarantine_counts(workspace: Workspace, dataset: str | None) -> list[dict[st
     """Quarantined rows by dataset, partition, outcome of their attempt, and reason. Raises UnknownName."""
     registry = workspace.registry
     rows = _current(workspace, [registry.contract(dataset)] if dataset else registry.contracts)
-    counted = rows.group_by("dataset", "partisi", "status", "alasan").agg(
+    counted = rows.group_by("dataset", "partisi", "status", "asal", "alasan").agg(
         pl.len().alias("baris"), pl.col("muatan").min().str.slice(0, 12).alias("contoh_muatan")
     )
     return counted.sort(["partisi", "dataset", "alasan"], descending=[True, False, False]).to_dicts()

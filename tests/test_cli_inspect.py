@@ -259,6 +259,7 @@ def test_verify_ends_with_4_and_names_the_gap(ssp: Ssp, own: Small) -> None:
 
 def test_quarantine_shows_the_rows_with_reasons_and_no_private_value(ssp: Ssp, small_warehouse: Small) -> None:
     listed = answered(ssp(small_warehouse, "quarantine", "list", "--json"))
+    assert {row["asal"] for row in listed} == {"tiruan"}, "a row of a stand-in is named as such here too"
     with small_warehouse.open() as workspace:
         held = workspace.lake.query("SELECT count(*) AS n FROM lake.quarantine.baris")["n"][0]
     assert sum(row["baris"] for row in listed) == held > 0

@@ -37,15 +37,15 @@ def last_ends(lake: Lake, datasets: Sequence[str], version: int) -> pl.DataFrame
 def set_aside(lake: Lake, datasets: Sequence[str], version: int) -> pl.DataFrame:
     """Quarantined rows of some datasets with their attempt, at a version of the lake.
 
-    Columns: those of `quarantine.baris`, and of the attempt `status`, `selesai`, `settles` (it is the newest that
-    settled its partition) and `is_last` (no later attempt at the partition said anything but "unchanged").
+    Columns: those of `quarantine.baris`, and of the attempt `status`, `asal`, `selesai`, `settles` (it is the newest
+    that settled its partition) and `is_last` (no later attempt at the partition said anything but "unchanged").
     """
     at = f"AT (VERSION => {version:d})"
     return lake.query(
         f"""
         WITH upaya AS (
             SELECT
-                run_id, dataset, partisi, status, selesai,
+                run_id, dataset, partisi, status, asal, selesai,
                 lead(selesai) OVER w AS berikut,
                 selesai = max(selesai) FILTER (status IN ('diterima', 'kosong')) OVER p AS settles,
                 selesai = max(selesai) FILTER (status <> 'tidak_berubah') OVER p AS is_last
@@ -54,7 +54,9 @@ def set_aside(lake: Lake, datasets: Sequence[str], version: int) -> pl.DataFrame
             WINDOW p AS (PARTITION BY dataset, partisi),
                 w AS (PARTITION BY dataset, partisi ORDER BY selesai, run_id)
         )
-        SELECT q.*, u.status, u.selesai, coalesce(u.settles, false) AS settles, coalesce(u.is_last, false) AS is_last
+        SELECT
+            q.*, u.status, u.asal, u.selesai,
+            coalesce(u.settles, false) AS settles, coalesce(u.is_last, false) AS is_last
         FROM {LAKE}.quarantine.baris AS q {at}
         JOIN upaya u ON u.dataset = q.dataset AND u.partisi = q.partisi AND u.run_id = q.run_id
             AND q.waktu >= u.selesai AND (u.berikut IS NULL OR q.waktu < u.berikut)

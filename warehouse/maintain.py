@@ -61,7 +61,9 @@ class Report:
 def pin(lake: Lake, name: str, version: int, reason: str) -> None:
     """Keep a version of the lake for a release or a report, whatever its age, until `unpin`.
 
-    One name holds one version. Raises ValueError for an unknown version or a name that is no plain file name.
+    One name holds one version. The releases and reports of this project keep the rows that they gave out, so they need
+    none: a pin is for whoever wants to ask a version of the lake itself. Raises ValueError for an unknown version or a
+    name that is no plain file name.
     """
     with lake.writer_lock():
         known = lake.query(f"SELECT count(*) AS n FROM {LAKE}.snapshots() WHERE snapshot_id = ?", [version])["n"][0]

@@ -27,7 +27,9 @@ from connectors.contract.model import (
 )
 from tests.support.contract_faults import (
     FAULTS,
+    FILE,
     HARGA,
+    QUALITY,
     Document,
     H,
     check,
@@ -39,6 +41,7 @@ from tests.support.contract_faults import (
     sound,
     table,
     top,
+    without,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,6 +94,54 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         change(document)
     document["schema"][0]["properties"].append({"name": "Tidak Rapi", "logicalType": "string", "description": "x"})
     assert wrong <= set(faults(write(tmp_path, document)))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (dataset(mode="jendla"), "customProperties.mode"),
+        (dataset(mode=None, partisi=None), "customProperties.partisi"),
+        (dataset(partisi=["harian"]), "customProperties.partisi"),
+    ],
+)
+def test_a_needed_setting_that_is_wrong_or_missing_hides_no_other_fault(
+    tmp_path: Path, change: Callable[[Document], None], key: str
+) -> None:
+    document = sound()
+    several(
+        change,
+        dataset(jadwal="0 6"),
+        table(quality=[check(column="hrga", min_value=1)]),
+        column(0, classification="internal", primaryKey=False),
+        column(2, classification="private"),
+    )(document)
+    assert {
+        key, "customProperties.jadwal", "customProperties.retensi_bulan", "schema.properties(tanggal).primaryKey",
+        f"{QUALITY}.implementation.kwargs",
+    } <= set(faults(write(tmp_path, document)))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        (dataset(mode="jendla"), {"mode"}),
+        (dataset(mode="berkass", berkas=FILE), {"mode"}),
+        (dataset(mode="acuan ", berkas={"berkas": "a.csv"}), {"mode"}),
+        (several(dataset(partisi="tungal"), without(0, "partitioned")), {"partisi"}),
+        (dataset(partisi=None, mode=None), {"partisi", "mode"}),
+        (dataset(mode="berkas", berkas={"pola": 5}), {"berkas.pola"}),
+        (several(dataset(retensi_bulan=0), column(2, classification="private")), {"retensi_bulan"}),
+        (several(dataset(profil={"rata": 5}), table(quality=[check(tingkat="partisi", column="rata", min_value=1)])),
+         {"profil.rata"}),
+        (lambda d: d["customProperties"].append({"value": 5}), {"None"}),
+    ],
+)  # fmt: skip
+def test_what_stands_for_a_setting_that_cannot_be_read_is_no_fault_of_its_own(
+    tmp_path: Path, change: Callable[[Document], None], keys: set[str]
+) -> None:
+    document = sound()
+    change(document)
+    assert set(faults(write(tmp_path, document))) == {f"customProperties.{key}" for key in keys}
 
 
 def test_a_file_that_cannot_be_read_is_one_fault_and_the_others_are_still_told(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ contract (`model.py`).
 import hashlib
 import re
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -31,6 +31,10 @@ from connectors.contract.strict import Fault, odcs_faults, read_yaml
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _T = typing.TypeVar("_T", bound=BaseModel)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NO_STAND_INS: Mapping[str, Any] = {}
+_STAND_INS = {"partisi": "harian", "mode": "jendela"}
+"""Values of the needed settings for the rules over a contract that lacks them. The rules are told, and hold nothing
+against it that only these values would bring."""
 _KNOWN = {"apiVersion": ("v3.1.0",), "kind": ("DataContract",)}
 
 
@@ -54,8 +58,11 @@ class ContractError(ValueError):
         super().__init__("\n".join(map(str, problems)))
 
 
-def _extension(model: type[_T], properties: Any, path: str, problems: list[Fault]) -> _T | None:
-    """The settings, without those that are faulty; None when one that is needed is missing."""
+def _extension(
+    model: type[_T], properties: Any, path: str, problems: list[Fault], stand_ins: Mapping[str, Any] = _NO_STAND_INS
+) -> tuple[_T, frozenset[str]]:
+    """The settings, and the names of those that could not be read: they stand as their default, one that is needed as
+    its stand-in."""
     values: dict[str, Any] = {}
     for entry in properties or ():
         name = entry.get("property")
@@ -63,15 +70,13 @@ def _extension(model: type[_T], properties: Any, path: str, problems: list[Fault
             problems.append((f"{path}.{name}", "set twice"))
         values[name] = entry.get("value")
     try:
-        return model.model_validate(values)
+        return model.model_validate(values), frozenset()
     except ValidationError as error:
         for fault in error.errors():
             problems.append((".".join([path, *map(str, fault["loc"])]), fault["msg"]))
-        faulty = {fault["loc"][0] for fault in error.errors()}
-    try:
-        return model.model_validate({name: value for name, value in values.items() if name not in faulty})
-    except ValidationError:
-        return None
+        unread = frozenset(str(fault["loc"][0]) for fault in error.errors())
+    read = {name: value for name, value in values.items() if str(name) not in unread}
+    return model.model_validate({n: v for n, v in stand_ins.items() if n in unread} | read), unread
 
 
 def _dtype(logical: str | None, physical: str | None) -> tuple[pl.DataType, str] | str:
@@ -106,8 +111,7 @@ def _column(raw: dict[str, Any], where: str, problems: list[Fault]) -> Column | 
         return None
     where = f"{where}({name})"
     before = len(problems)
-    ext = _extension(ColumnExtension, raw.get("customProperties"), f"{where}.customProperties", problems)
-    ext = ext or ColumnExtension()
+    ext, _ = _extension(ColumnExtension, raw.get("customProperties"), f"{where}.customProperties", problems)
     types = _dtype(raw.get("logicalType"), raw.get("physicalType"))
     if isinstance(types, str):
         problems.append((f"{where}.{'physicalType' if raw.get('physicalType') else 'logicalType'}", types))
@@ -165,8 +169,9 @@ def _expectation(raw: dict[str, Any], where: str, problems: list[Fault]) -> Expe
     )
 
 
-def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fault]) -> Contract | None:
-    """The contract of a document whose values have the types of ODCS; its faults are added to `problems`."""
+def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fault]) -> Contract:
+    """The contract of a document whose values have the types of ODCS, as far as it can be read; its faults are added to
+    `problems`."""
     agency, dataset = path.parent.name, path.name.removesuffix(".odcs.yaml")
     for part, name in (("folder", agency), ("file", dataset)):
         if not _NAME.fullmatch(name):
@@ -178,7 +183,9 @@ def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fau
         problems.append(("id", f"must be '{agency}.{dataset}', after the folder and the file"))
     if not document.get("version"):
         problems.append(("version", "missing"))
-    ext = _extension(DatasetExtension, document.get("customProperties"), "customProperties", problems)
+    ext, unread = _extension(
+        DatasetExtension, document.get("customProperties"), "customProperties", problems, _STAND_INS
+    )
     problems.extend(sla_faults(document.get("slaProperties") or ()))
     objects = document.get("schema") or []
     if len(objects) != 1 or objects[0].get("name") != f"{agency}__{dataset}":
@@ -192,8 +199,6 @@ def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fau
     partitioned = [p.get("name") for p in properties if p.get("partitioned")]
     if len(partitioned) > 1:
         problems.append(("schema.properties", "only one column may be partitioned"))
-    if ext is None:
-        return None
     sla = {p.get("property"): p for p in document.get("slaProperties") or ()}
     description = document.get("description") or {}
     team = document.get("team") or {}
@@ -218,7 +223,7 @@ def _parse(path: Path, document: dict[str, Any], text: bytes, problems: list[Fau
         digest=hashlib.sha256(text).hexdigest()[:16],
         path=path,
     )
-    problems.extend(faults_of(contract))
+    problems.extend(faults_of(contract, unread))
     return contract
 
 

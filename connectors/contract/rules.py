@@ -4,7 +4,7 @@ Does not belong here: the form of the document (`strict.py`), reading it (`load.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from connectors.contract.model import Column, Contract, Expectation, FileLayout
@@ -33,16 +33,20 @@ _DATE_ONLY = ("format",)
 _SLA = {"latency": {"d"}, "retention": {"y"}, "frequency": {"d", "m", "y"}}
 
 
-def faults_of(contract: Contract) -> Iterator[Fault]:
-    """Every fault of a contract whose parts could each be read."""
+def faults_of(contract: Contract, unread: Collection[str]) -> Iterator[Fault]:
+    """Every fault of a contract. `unread`: settings that were given wrongly, or not at all though they are needed; what
+    stands for them is held against nobody."""
     yield from _columns(contract)
-    yield from _partition(contract)
-    yield from _mode(contract)
-    yield from _checks(contract)
+    yield from _partition(contract, unread)
+    yield from _mode(contract, unread)
+    if contract.ext.berkas:
+        yield from _layout(contract, contract.ext.berkas, "customProperties.berkas")
+    yield from _checks(contract, unread)
     yield from _schedule(contract.ext.jadwal)
-    if contract.has_private and contract.ext.retensi_bulan is None:
+    kept = contract.ext.retensi_bulan is not None or "retensi_bulan" in unread
+    if contract.has_private and not kept:
         yield "customProperties.retensi_bulan", "private columns need a keeping period in months"
-    if not contract.has_private and contract.ext.retensi_bulan is not None:
+    if not contract.has_private and kept:
         yield "customProperties.retensi_bulan", "only payloads of private columns are destroyed, and there is none"
 
 
@@ -135,13 +139,14 @@ def _settings(column: Column, names: Sequence[str]) -> Iterator[Fault]:
         yield f"{where}.opsional", "the column is required, so its key cannot be absent"
 
 
-def _partition(contract: Contract) -> Iterator[Fault]:
+def _partition(contract: Contract, unread: Collection[str]) -> Iterator[Fault]:
     if contract.ext.partisi == "tunggal":
         if contract.partition_column:
             yield "customProperties.partisi", "tunggal has no partitioned column"
         return
     if not contract.partition_column:
-        yield "schema.properties", "one column must be partitioned (or partisi: tunggal)"
+        if "partisi" not in unread:
+            yield "schema.properties", "one column must be partitioned (or partisi: tunggal)"
         return
     column = contract.column(contract.partition_column)
     where = f"schema.properties({column.name})"
@@ -153,23 +158,25 @@ def _partition(contract: Contract) -> Iterator[Fault]:
         yield f"{where}.classification", "the partition column is not private: folders and outcomes are named by it"
 
 
-def _mode(contract: Contract) -> Iterator[Fault]:
+def _mode(contract: Contract, unread: Collection[str]) -> Iterator[Fault]:
     layout, mode = contract.ext.berkas, contract.ext.mode
     where = "customProperties.berkas"
+    if "mode" in unread:
+        return
     if mode in ("jendela", "potret"):
-        if layout is not None:
+        if layout is not None or "berkas" in unread:
             yield where, f"mode {mode} reads no files; the layout is for berkas and acuan"
         return
-    if "baris" in contract.ext.model_fields_set:
+    if "baris" in contract.ext.model_fields_set or "baris" in unread:
         yield "customProperties.baris", f"mode {mode} reads no JSON; the allow-list is for jendela and potret"
     if layout is None:
-        yield where, f"mode {mode} needs the layout of the file"
+        if "berkas" not in unread:
+            yield where, f"mode {mode} needs the layout of the file"
         return
     if mode == "berkas" and not layout.pola:
         yield f"{where}.pola", "which files of the inbox are meant"
     if mode == "acuan" and not layout.berkas:
         yield f"{where}.berkas", "which file of the agency's folder is meant"
-    yield from _layout(contract, layout, where)
 
 
 def _layout(contract: Contract, layout: FileLayout, where: str) -> Iterator[Fault]:
@@ -188,7 +195,7 @@ def _layout(contract: Contract, layout: FileLayout, where: str) -> Iterator[Faul
         yield f"{where}.judul", "either baris or cari"
 
 
-def _checks(contract: Contract) -> Iterator[Fault]:
+def _checks(contract: Contract, unread: Collection[str]) -> Iterator[Fault]:
     metrics = ["jumlah_baris", *contract.ext.profil]
     derived = {"rasio_karantina", *(f"{m}_terakhir" for m in metrics), *(f"rasio_{m}" for m in metrics)}
     known = derived | set(metrics)
@@ -198,7 +205,8 @@ def _checks(contract: Contract) -> Iterator[Fault]:
     columns = {c.name for c in contract.columns}
     for number, check in enumerate(contract.expectations):
         where = f"schema.quality[{number}]({check.name})"
-        yield from _arguments(check, f"{where}.implementation", columns if check.scope == "baris" else known)
+        named = columns if check.scope == "baris" else known if "profil" not in unread else None
+        yield from _arguments(check, f"{where}.implementation", named)
         if not check.description:
             yield f"{where}.description", "missing: it is told when the check fails"
     names = [e.name for e in contract.expectations] + [r.nama for r in contract.ext.aturan_baris]
@@ -209,7 +217,8 @@ def _checks(contract: Contract) -> Iterator[Fault]:
             yield "schema.quality", f"'{name}' is the name of a check that is always there"
 
 
-def _arguments(check: Expectation, where: str, columns: set[str]) -> Iterator[Fault]:
+def _arguments(check: Expectation, where: str, columns: Collection[str] | None) -> Iterator[Fault]:
+    """Faults of a check's arguments. `columns`: those that it may speak of; None when nobody knows them."""
     if check.type not in EXPECTATIONS:
         yield f"{where}.type", f"'{check.type}' is not used here; there are {', '.join(sorted(EXPECTATIONS))}"
         return
@@ -222,7 +231,7 @@ def _arguments(check: Expectation, where: str, columns: set[str]) -> Iterator[Fa
         yield f"{where}.kwargs", "neither min_value nor max_value: the check could not fail"
     used = [check.kwargs[k] for k in ("column", "column_A", "column_B") if k in check.kwargs]
     for name in (*used, *_listed(check.kwargs.get("column_list"))):
-        if name not in columns:
+        if columns is not None and name not in columns:
             kind = "column" if check.scope == "baris" else "metric of the profile"
             yield f"{where}.kwargs", f"no {kind} '{name}'"
     if "regex" in check.kwargs and not _compiles(check.kwargs["regex"]):

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from connectors.contract import Expectation
 from tests.support.lake import DAY, days, expect, price_contract, rejected_rows, shared_checker, staged, with_checks
 from tests.support.reading import column, make_contract
 from warehouse.checks import Check, Checker, CheckFailure, Verdict, row_suite
@@ -259,10 +261,13 @@ def test_an_error_at_warning_level_is_recorded_and_blocks_nothing(tmp_path: Path
     rule = {"nama": "rumit", "sql": "harga::DATE > tanggal", "keterangan": "-", "tingkat": "catat"}
     contract = with_checks(
         price_contract(tmp_path, aturan_baris=[rule]),
-        expect("tipe_salah", "column_values_to_be_between", severity="warning", column="pasar", max_value=9),
-        expect("tipe_partisi", "column_values_to_be_between", severity="warning", tingkat="partisi",
-               column="jumlah_baris", max_value="2026-01-01"),
+        expect("tipe_salah", "column_pair_values_a_to_be_greater_than_b", severity="warning", column_A="pasar",
+               column_B="harga"),
     )  # fmt: skip
+    wrong = {"column": "jumlah_baris", "max_value": "2026-01-01"}
+    kind = "expect_column_values_to_be_between"
+    unlike = Expectation("tipe_partisi", kind, wrong, "warning", "partisi", "", "Batas yang bukan angka")
+    contract = replace(contract, expectations=(*contract.expectations, unlike))
     judged = judge(contract, staged(contract, prices(50_000)), {}, shared_checker())
     assert judged.blocked == {}
     assert judged.rows.height == 1

@@ -173,6 +173,13 @@ def test_an_empty_partition_is_an_error_unless_the_contract_allows_it(tmp_path: 
     assert refused.blocked == {KEYS[0]: "ada_baris: Partisi tidak kosong", KEYS[2]: "ada_baris: Partisi tidak kosong"}
 
 
+def test_a_bound_of_a_date_column_is_a_date(tmp_path: Path) -> None:
+    bound = expect("sejak", "column_values_to_be_between", column="tanggal", min_value=days(3)[1])
+    judged = run(with_checks(price_contract(tmp_path, ambang_karantina=1), bound), [(d, "x", 100) for d in days(3)])
+    assert (judged.rows["tanggal"].to_list(), judged.blocked) == (days(3)[1:], {})
+    assert judged.rejected["alasan"].to_list() == ["sejak"]
+
+
 def jump_contract(folder: Path, **extension: Any) -> Contract:
     metric = {"profil": {"rata": "avg(harga)"}} | extension
     return with_checks(

@@ -3,8 +3,10 @@
 Does not belong here: the form of the document (`strict.py`), reading it (`load.py`).
 """
 
+import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from connectors.contract.model import Column, Contract, Expectation, FileLayout
@@ -202,11 +204,14 @@ def _checks(contract: Contract, unread: Collection[str]) -> Iterator[Fault]:
     for name in contract.ext.profil:
         if name in derived | {"jumlah_baris"}:
             yield f"customProperties.profil.{name}", "the name is taken by a metric that is always there"
-    columns = {c.name for c in contract.columns}
+    kinds = {c.name: c.logical_type for c in contract.columns}
     for number, check in enumerate(contract.expectations):
         where = f"schema.quality[{number}]({check.name})"
-        named = columns if check.scope == "baris" else known if "profil" not in unread else None
+        named = kinds if check.scope == "baris" else known if "profil" not in unread else None
         yield from _arguments(check, f"{where}.implementation", named)
+        if check.type == "expect_column_values_to_be_between":
+            kind = kinds.get(str(check.kwargs.get("column"))) if check.scope == "baris" else "number"
+            yield from _bounds(check, f"{where}.implementation.kwargs", kind)
         if not check.description:
             yield f"{where}.description", "missing: it is told when the check fails"
     names = [e.name for e in contract.expectations] + [r.nama for r in contract.ext.aturan_baris]
@@ -238,6 +243,42 @@ def _arguments(check: Expectation, where: str, columns: Collection[str] | None) 
         yield f"{where}.kwargs.regex", "is no regular expression"
     if "value_set" in check.kwargs and not _listed(check.kwargs["value_set"]):
         yield f"{where}.kwargs.value_set", "is an empty list, or none"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _is_instant(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
+
+
+_BOUND: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "number": (_is_number, "a number"),
+    "integer": (_is_number, "a number"),
+    "date": (_is_date, "a date, as 2024-01-31 without quotes"),
+    "timestamp": (_is_instant, "an instant, as 2024-01-31T00:00:00Z without quotes"),
+}
+"""How a bound is written, by the logical type of the column."""
+
+
+def _bounds(check: Expectation, where: str, kind: str | None) -> Iterator[Fault]:
+    """Bounds that cannot be compared with the column's values: the check would error, which blocks every partition."""
+    if kind in ("string", "boolean"):
+        yield f"{where}.column", f"only numbers and dates have bounds, '{check.kwargs['column']}' is {kind}"
+    if kind not in _BOUND:
+        return
+    suits, form = _BOUND[kind]
+    given = {name: check.kwargs[name] for name in ("min_value", "max_value") if name in check.kwargs}
+    wrong = [name for name, value in given.items() if not suits(value)]
+    for name in wrong:
+        yield f"{where}.{name}", f"'{given[name]}' is not {form}"
+    if len(given) == 2 and not wrong and given["min_value"] > given["max_value"]:
+        yield f"{where}.min_value", "is above max_value"
 
 
 def _listed(value: Any) -> list[Any]:

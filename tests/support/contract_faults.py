@@ -1,6 +1,7 @@
 """A contract without fault, ways to spoil it, and the key and reason by which each fault is told."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 Document = dict[str, Any]
@@ -202,6 +203,21 @@ FAULTS: list[tuple[Callable[[Document], None], str, str]] = [
     (table(quality=[check(column="harga", min=1)]), f"{QUALITY}.implementation.kwargs.min", "has no such argument"),
     (table(quality=[check(column="harga", mostly=0.9)]), f"{QUALITY}.implementation.kwargs", "could not fail"),
     (table(quality=[check(min_value=1)]), f"{QUALITY}.implementation.kwargs", "'column' is missing"),
+    (table(quality=[check(column="harga", min_value="abc")]), f"{QUALITY}.implementation.kwargs.min_value",
+     "'abc' is not a number"),
+    (table(quality=[check(column="harga", max_value=True)]), f"{QUALITY}.implementation.kwargs.max_value", "a number"),
+    (table(quality=[check(column="harga", max_value=None)]), f"{QUALITY}.implementation.kwargs.max_value", "a number"),
+    (table(quality=[check(column="harga", max_value=date(2024, 1, 31))]),
+     f"{QUALITY}.implementation.kwargs.max_value", "'2024-01-31' is not a number"),
+    (table(quality=[check(column="harga", min_value=5, max_value=2)]), f"{QUALITY}.implementation.kwargs.min_value",
+     "is above max_value"),
+    (table(quality=[check(column="tanggal", min_value=2024)]), f"{QUALITY}.implementation.kwargs.min_value", "a date"),
+    (table(quality=[check(column="tanggal", min_value="2024-01-31")]), f"{QUALITY}.implementation.kwargs.min_value",
+     "a date, as 2024-01-31 without quotes"),
+    (table(quality=[check(column="pasar", min_value=1)]), f"{QUALITY}.implementation.kwargs.column",
+     "only numbers and dates have bounds, 'pasar' is string"),
+    (table(quality=[check(tingkat="partisi", column="rata", max_value="1")]),
+     f"{QUALITY}.implementation.kwargs.max_value", "'1' is not a number"),
     (table(quality=[check(kind="expect_column_max_to_be_between", column="harga")]), f"{QUALITY}.implementation.type",
      "is not used here"),
     (table(quality=[check(kind="expect_column_values_to_match_regex", column="pasar", regex="(")]),

@@ -6,6 +6,7 @@ Does not belong here: running a suite.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -103,8 +104,11 @@ def _declared(contract: "Contract", scope: str) -> list[Check]:
 
 
 def _kwargs(kind: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """A missing value fails no comparison, as everywhere else; Great Expectations would fail a pair that lacks one."""
-    return {"ignore_row_if": "either_value_is_missing"} | kwargs if kind == _PAIR else kwargs
+    """A missing value fails no comparison, as everywhere else; Great Expectations would fail a pair that lacks one.
+    Nor does it compare a column of dates with a date, only with the first instant of it."""
+    if kind == _PAIR:
+        return {"ignore_row_if": "either_value_is_missing"} | kwargs
+    return {name: datetime.combine(v, time()) if type(v) is date else v for name, v in kwargs.items()}
 
 
 def exact_keys(check: Check, decimals: Collection[str]) -> Check:

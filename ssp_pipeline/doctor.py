@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from connectors.contract.load import contract_files, lint
+from connectors.contract.load import contract_files
 from connectors.registry import Registry
 from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError, webhook_variables
 
@@ -107,6 +107,8 @@ def _lake(settings: Settings) -> Iterator[Finding]:
 
 
 def _contracts(settings: Settings) -> Iterator[Finding]:
+    from warehouse.lint import lint
+
     files = contract_files(settings.roots)
     problems = lint(files)
     yield Finding(

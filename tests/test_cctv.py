@@ -22,7 +22,7 @@ from connectors.api import PayloadError, PullContext, Window
 from connectors.cctv.connector import FEEDS, index_names
 from connectors.cctv.log_tiruan import LogTiruan
 from connectors.cctv.logbook import Logbook, gunzip, pack, utc_hours_of
-from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.contract import Contract, load_agency, load_contract
 from connectors.http import HttpClient
 from connectors.http_errors import AnswerTooLarge, StatusError, UnusableAnswer
 from connectors.pull import LivePull
@@ -31,6 +31,7 @@ from connectors.sandbox import World, build_app, in_thread
 from tests.support.reading import make_payload
 from tests.support.shape import assert_same_shape
 from warehouse.checks import Checker
+from warehouse.lint import lint
 from warehouse.stage import Judged, Staged, judge, with_partition
 
 ROOT = Path(__file__).resolve().parents[1]

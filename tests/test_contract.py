@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from connectors.contract import ContractError, DatasetExtension, discover, lint, load_contract
+from connectors.contract import ContractError, DatasetExtension, discover, load_contract
 from connectors.contract.load import contract_files
 from connectors.contract.model import (
     CellValue,
@@ -42,17 +42,12 @@ from tests.support.contract_faults import (
     table,
     top,
     without,
+    write,
 )
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = contract_files([ROOT / "connectors"])
-
-
-def write(folder: Path, document: Document | str, name: str = "harga") -> Path:
-    path = folder / "uji" / f"{name}.odcs.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
-    return path
 
 
 def faults(path: Path) -> dict[str, str]:
@@ -344,6 +339,25 @@ def test_the_linter_of_the_command_line_tells_all_and_exits_with_2(tmp_path: Pat
         "key": f"{H}.classification",
         "reason": "public, internal or private",
     } in told["kesalahan"]
+
+
+def test_sql_and_bounds_that_could_not_run_are_told_at_once_with_file_key_and_reason(tmp_path: Path) -> None:
+    document = sound()
+    several(
+        dataset(
+            aturan_baris=[{"nama": "putus", "sql": "harga <=", "keterangan": "Harga"}],
+            profil={"rata": "avg(harga)", "banyak": "count(DISTINCT hrga)"},
+        ),
+        table(quality=[check(column="harga", min_value="abc")]),
+    )(document)
+    write(tmp_path, document)
+    told = json.loads(cli("contract", "lint", "--json", SSP_CONNECTORS=str(tmp_path)).stdout)["kesalahan"]
+    assert {p["file"] for p in told} == {"uji/harga.odcs.yaml"}
+    reasons = {p["key"]: p["reason"] for p in told}
+    assert reasons.pop(f"{QUALITY}.implementation.kwargs.min_value") == "'abc' is not a number"
+    assert reasons.pop("customProperties.aturan_baris.0.sql") == 'Parser Error: syntax error at or near ")"'
+    assert reasons.pop("customProperties.profil.banyak").startswith('Binder Error: Referenced column "hrga" not found')
+    assert reasons == {}
 
 
 def test_a_contract_does_not_change_by_being_copied(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import connectors.panel_harga.sandbox as panel_stand_in
 import connectors.sp2kp.sandbox as sp2kp_stand_in
 from connectors.api import Payload, Window
 from connectors.archive import Archive
-from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.contract import Contract, load_agency, load_contract
 from connectors.http import HttpClient
 from connectors.keys import KeyStore
 from connectors.komoditas.tiruan import HargaTiruan
@@ -26,6 +26,7 @@ from connectors.read.regions import RegionTable
 from connectors.sandbox import World, build_app, in_thread
 from connectors.sp2kp.connector import FEEDS as SP2KP
 from warehouse.checks import Checker
+from warehouse.lint import lint
 from warehouse.modelling import Model, load_model
 from warehouse.stage import Staged, judge, with_partition
 

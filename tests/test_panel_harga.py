@@ -13,11 +13,12 @@ import requests
 
 import connectors.panel_harga.sandbox as stand_in
 from connectors.api import MissingSecret, Payload, PullContext, Window
-from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.contract import Contract, load_agency, load_contract
 from connectors.http_errors import PullError, StatusError, UnusableAnswer
 from connectors.panel_harga.connector import API_KEY, FEEDS
 from connectors.sandbox import World, build_app, in_thread
 from tests.support.shape import assert_same_shape
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENCY = ROOT / "connectors" / "panel_harga"

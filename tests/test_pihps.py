@@ -15,12 +15,13 @@ from starlette.routing import Mount, Route
 
 import connectors.pihps.sandbox as stand_in
 from connectors.api import Payload, PayloadError, Window
-from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.contract import Contract, load_agency, load_contract
 from connectors.http import PullError
 from connectors.pihps.connector import FEEDS
 from connectors.sandbox import World, build_app, in_thread
 from tests.support.asking import Asking
 from tests.support.reading import make_payload
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENCY = ROOT / "connectors" / "pihps"

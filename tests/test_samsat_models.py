@@ -13,13 +13,14 @@ import orjson
 import polars as pl
 import pytest
 
-from connectors.contract import Contract, lint, load_contract
+from connectors.contract import Contract, load_contract
 from connectors.read.conform import conform
 from connectors.read.regions import RegionTable
 from connectors.samsat.connector import FEEDS
 from connectors.samsat.sandbox import pembayaran, target
 from connectors.sandbox import World
 from tests.support.reading import make_payload
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENCY = ROOT / "connectors" / "samsat"

@@ -17,7 +17,7 @@ from starlette.routing import Route
 import connectors.sp2kp.sandbox as stand_in
 from connectors.api import MissingSecret, Payload, PayloadError, PullContext, Window
 from connectors.archive import Archive
-from connectors.contract import Contract, lint, load_agency, load_contract
+from connectors.contract import Contract, load_agency, load_contract
 from connectors.http import HttpClient
 from connectors.http_errors import PullError
 from connectors.keys import KeyStore
@@ -26,6 +26,7 @@ from connectors.redaction import allow_list
 from connectors.sandbox import World, build_app, in_thread
 from connectors.sp2kp.connector import FEEDS
 from tests.support.shape import assert_same_shape
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENCY = ROOT / "connectors" / "sp2kp"

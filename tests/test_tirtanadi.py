@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import connectors.tirtanadi.sandbox as stand_in
 from connectors.api import Payload, Window
-from connectors.contract import Contract, lint, load_contract
+from connectors.contract import Contract, load_contract
 from connectors.faults import FaultBook
 from connectors.http_errors import PullError
 from connectors.inbox import inbox_feed
@@ -33,6 +33,7 @@ from connectors.tirtanadi.laporan_tiruan import PELANGGAN
 from tests.support.asking import Asking
 from tests.support.reading import make_payload
 from tests.support.shape import assert_same_shape
+from warehouse.lint import lint
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENCY = ROOT / "connectors" / "tirtanadi"

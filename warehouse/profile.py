@@ -22,17 +22,25 @@ def measures(con: duckdb.DuckDBPyConnection, contract: Contract, good: pl.DataFr
     """Row count and the contract's metrics of each partition that has rows. Raises CheckFailure."""
     if good.is_empty():
         return {}
-    metrics = "".join(f", CAST({sql} AS DOUBLE) AS {ident(name)}" for name, sql in contract.ext.profil.items())
-    # Dates are quicker to group by than their texts.
-    key = ident(contract.partition_column or PARTITION)
-    con.register("baris", arrow(good))
     try:
-        cursor = con.execute(f"SELECT {key}, count(*) AS jumlah_baris{metrics} FROM baris GROUP BY 1")
-        names = [d[0] for d in cursor.description or ()]
-        return {str(row[0]): dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
+        return measured(con, contract, good, contract.ext.profil)
     except duckdb.Error as error:
         # DuckDB quotes values in its messages, and a value may be private.
         raise CheckFailure(f"profil: {type(error).__name__} pada salah satu metrik") from None
+
+
+def measured(
+    con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.DataFrame, metrics: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Row count and some metrics of each partition. Raises duckdb.Error."""
+    columns = "".join(f", CAST({sql} AS DOUBLE) AS {ident(name)}" for name, sql in metrics.items())
+    # Dates are quicker to group by than their texts.
+    key = ident(contract.partition_column or PARTITION)
+    con.register("baris", arrow(rows))
+    try:
+        cursor = con.execute(f"SELECT {key}, count(*) AS jumlah_baris{columns} FROM baris GROUP BY 1")
+        names = [d[0] for d in cursor.description or ()]
+        return {str(row[0]): dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
     finally:
         con.unregister("baris")
 

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from connectors.contract import Contract
+from connectors.contract import Contract, RowRule
 from connectors.contract.model import LINEAGE_COLUMNS, SINGLE_PARTITION
 from connectors.read.staging import OUTSIDE
 from warehouse import ops
@@ -232,28 +232,30 @@ def _all_blocked(staged: Staged, reason: str) -> Judged:
 
 
 def _with_rules(con: duckdb.DuckDBPyConnection, contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
-    """Add one boolean column a row rule, computed in exact arithmetic; NULL counts as passed.
-
-    A rule that cannot be computed gets no column, so its check errors instead of passing.
-    """
-    rules = [f"coalesce(({r.sql}), true) AS {ident(RULE_PREFIX + r.nama)}" for r in contract.ext.aturan_baris]
+    """The rows with the results of the row rules. A rule that cannot be computed gets no column, so its check errors
+    instead of passing."""
+    rules = contract.ext.aturan_baris
     if not rules or rows.is_empty():
         return rows
-    con.register("baris", arrow(rows.with_row_index(_NUMBER)))
     try:
-        return rows.hstack(_select(con, ", ".join(rules)))
+        return rows.hstack(rule_results(con, rows, rules))
     except duckdb.Error:
+        checked = rows
         for rule in rules:
             with suppress(duckdb.Error):
-                rows = rows.hstack(_select(con, rule))
-        return rows
+                checked = checked.hstack(rule_results(con, rows, [rule]))
+        return checked
+
+
+def rule_results(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, rules: Sequence[RowRule]) -> pl.DataFrame:
+    """One boolean column a rule, computed in exact arithmetic; NULL counts as passed. Raises duckdb.Error."""
+    columns = ", ".join(f"coalesce(({r.sql}), true) AS {ident(RULE_PREFIX + r.nama)}" for r in rules)
+    con.register("baris", arrow(rows.with_row_index(_NUMBER)))
+    try:
+        # In the order of the rows: two threads that read a batch each give them in any.
+        result = pl.from_arrow(con.execute(f"SELECT {columns} FROM baris ORDER BY {_NUMBER}").to_arrow_table())
     finally:
         con.unregister("baris")
-
-
-def _select(con: duckdb.DuckDBPyConnection, columns: str) -> pl.DataFrame:
-    """Columns of `baris` in the order of its rows: two threads that read a batch each give them in any order."""
-    result = pl.from_arrow(con.execute(f"SELECT {columns} FROM baris ORDER BY {_NUMBER}").to_arrow_table())
     assert isinstance(result, pl.DataFrame)
     return result
 

@@ -4,7 +4,7 @@ Belongs here: what a contract may say and what it means. Does not belong here: r
 """
 
 from connectors.contract.agency import Agency, load_agency
-from connectors.contract.load import ContractError, discover, lint, load_contract
+from connectors.contract.load import ContractError, discover, load_contract
 from connectors.contract.model import (
     Column,
     ColumnExtension,
@@ -24,7 +24,6 @@ __all__ = [
     "Expectation",
     "RowRule",
     "discover",
-    "lint",
     "load_agency",
     "load_contract",
 ]

@@ -7,7 +7,7 @@ contract (`model.py`).
 import hashlib
 import re
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -115,7 +115,7 @@ def _column(raw: dict[str, Any], where: str, problems: list[Fault]) -> Column | 
     types = _dtype(raw.get("logicalType"), raw.get("physicalType"))
     if isinstance(types, str):
         problems.append((f"{where}.{'physicalType' if raw.get('physicalType') else 'logicalType'}", types))
-        types = (pl.String(), "VARCHAR")
+        types = (pl.String(), "")
     classification = raw.get("classification", "private")
     if classification not in ("public", "internal", "private"):
         problems.append((f"{where}.classification", "public, internal or private"))
@@ -245,6 +245,14 @@ def _read(path: Path) -> tuple[bytes, Any, list[Fault]]:
     return text, document, doubled
 
 
+def examine(path: Path) -> tuple[Contract | None, list[Problem]]:
+    """A contract as far as it can be read, and every fault of its file, also what a run does without and people need.
+
+    What could not be read of it stands as something else: it is for looking at, not for working with.
+    """
+    return _load(path, finished=True)
+
+
 def _load(path: Path, *, finished: bool = False) -> tuple[Contract | None, list[Problem]]:
     from open_data_contract_standard.model import OpenDataContractStandard
 
@@ -274,11 +282,6 @@ def load_contract(path: Path) -> Contract:
     """Read one contract. Raises ContractError that lists every fault of the file."""
     stat = path.stat()
     return _cached(path, stat.st_mtime_ns, stat.st_size)
-
-
-def lint(paths: Iterable[Path]) -> list[Problem]:
-    """Every fault of every file, also what a run does without and people need."""
-    return [problem for path in paths for problem in _load(path, finished=True)[1]]
 
 
 def contract_files(roots: Sequence[Path]) -> list[Path]:

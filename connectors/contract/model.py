@@ -158,7 +158,10 @@ class ColumnExtension(_Strict):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a dataset: its name in the lake, its name on the wire, its type and its privacy class."""
+    """A column of a dataset: its name in the lake, its name on the wire, its type and its privacy class.
+
+    `sql_type`: "" when the type could not be read.
+    """
 
     name: str
     wire: str

@@ -212,9 +212,10 @@ def contract_lint(as_json: bool) -> int:
     from dataclasses import asdict
 
     from assets.report.charts import find_charts
-    from connectors.contract.load import contract_files, lint
+    from connectors.contract.load import contract_files
     from ssp_pipeline.settings import ROOT, load_settings
     from warehouse.alert_rules import RuleError, find_rules
+    from warehouse.lint import lint
     from warehouse.modelling import ModelError, find_models
     from warehouse.opendata.lint import lint_open
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 Document = dict[str, Any]
 
@@ -54,6 +57,13 @@ def sound() -> Document:
             }
         ],
     }  # fmt: skip
+
+
+def write(folder: Path, document: Document | str, name: str = "harga") -> Path:
+    path = folder / "uji" / f"{name}.odcs.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
+    return path
 
 
 def column(number: int, **values: Any) -> Callable[[Document], None]:

@@ -24,6 +24,7 @@ from connectors.archive import ArchiveError, Pull, SealedPull
 from connectors.contract import Contract
 from connectors.crashpoint import crashpoint
 from connectors.http_errors import PullError
+from connectors.inbox import InboxRefusal, unclaimed
 from connectors.paging import PagingRestart
 from connectors.pull import LivePull
 from connectors.redaction import NotJson
@@ -177,10 +178,17 @@ class Ingest:
         if fault is not None:
             raise fault
         if contract.ext.mode == "berkas":
-            refused = [_refused(settler, slot, reason) for slot, reason in context.refused]
+            unclaimed = [(one.slot, one.reason) for one in self._unclaimed(contract)]
+            refused = [_refused(settler, slot, reason) for slot, reason in [*context.refused, *unclaimed]]
             ws.lake.record(refused)
             return _Recorded(refused + settle_files(ws, contract, settler, payloads))
         return settler.brought(keys, payloads, None, states, ws.today)
+
+    def _unclaimed(self, contract: Contract) -> list[InboxRefusal]:
+        """Files of the agency that none of its datasets takes. The first of those that come as files tells of them."""
+        ws = self._ws
+        fed = [c for c in ws.registry.contracts if c.agency == contract.agency and c.ext.mode == "berkas"]
+        return unclaimed(ws.inbox, contract.agency, fed) if contract.id == min(c.id for c in fed) else []
 
     def _context(self, contract: Contract, window: Window, archive: Any) -> LivePull:
         ws = self._ws

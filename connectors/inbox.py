@@ -39,9 +39,12 @@ TEMPORARY = "berkas_sementara"
 TOO_LARGE = "berkas_terlalu_besar"
 UNREADABLE = "berkas_tidak_dapat_dibaca"
 NOT_A_FILE = "bukan_berkas_biasa"
+UNCLAIMED = "tidak_ada_kontrak"
 
 _TEMPORARY_ENDS = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 _TEMPORARY_STARTS = ("~$", ".~", ".")
+_OF_THE_SYSTEM = ("thumbs.db", "desktop.ini")
+"""What Windows puts into a shared folder by itself and hides from its users."""
 _CHUNK = 2**20
 
 
@@ -55,7 +58,7 @@ class InboxError(Exception):
 
 @dataclass(frozen=True)
 class InboxRefusal:
-    """A file (or folder) of the inbox that is not taken now, and why."""
+    """A file (or folder) of the inbox that is not taken now, and why: "code" or "code: detail"."""
 
     slot: str
     reason: str
@@ -219,18 +222,40 @@ def scan(
     return found
 
 
-def unclaimed(inbox: Path, agency: str, contracts: Iterable[Contract]) -> list[str]:
-    """Slots of an agency's files that no contract's `pola` matches: sent by the office, and taken by nobody."""
-    patterns = [layout_of(c).pola or "*" for c in contracts if c.agency == agency and c.ext.mode == "berkas"]
-    slots = []
-    for folder, prefix, _ in _folders(inbox, agency):
-        if folder.is_symlink() or not folder.is_dir():
+def unclaimed(
+    inbox: Path,
+    agency: str,
+    contracts: Iterable[Contract],
+    *,
+    settle_seconds: float = SETTLE_SECONDS,
+    now: float | None = None,
+) -> list[InboxRefusal]:
+    """An agency's files that no contract's `pola` matches: sent by the office, and taken by nobody.
+
+    What programs keep for themselves is nobody's delivery, whatever it is called, and a file that is not settled may
+    still get its name. A folder that cannot be looked into is told by `scan`.
+    """
+    wanted = {c.id: layout_of(c).pola or "*" for c in contracts if c.agency == agency and c.ext.mode == "berkas"}
+    reason = f"{UNCLAIMED}: no contract takes this name; " + ", ".join(f"{i}: {p}" for i, p in sorted(wanted.items()))
+    now = time.time() if now is None else now
+    found = []
+    for folder, prefix, asal in _folders(inbox, agency):
+        if folder.is_symlink():
+            break
+        try:
+            entries = _entries(folder)
+        except OSError:
             continue
-        for entry in _entries(folder):
-            known = any(_matches(entry.name, p) or _is_temporary(entry.name, p) for p in patterns)
-            if not known and not entry.is_dir(follow_symlinks=False):
-                slots.append(prefix + entry.name)
-    return slots
+        settle = 0.0 if asal == "tiruan" else settle_seconds
+        for entry in entries:
+            if any(_matches(entry.name, pattern) for pattern in wanted.values()) or _is_temporary(entry.name, "*"):
+                continue
+            if entry.name.casefold() in _OF_THE_SYSTEM or entry.is_dir(follow_symlinks=False):
+                continue
+            judged = _judge(entry, folder, prefix, asal, settle, MAX_BYTES, now)
+            if isinstance(judged, InboxFile) or judged.reason not in (BEING_WRITTEN, UNREADABLE):
+                found.append(InboxRefusal(judged.slot, reason))
+    return found
 
 
 def _archived(ctx: PullContext, slot: str, body: bytes, asal: str, changed_at: datetime) -> Payload:

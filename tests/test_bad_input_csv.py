@@ -23,7 +23,7 @@ DAYS = iter(f"{day:02d}/{month:02d}/2026" for month in (9, 10) for day in range(
 
 
 def add_agency(root: Path, name: str, encoding: str) -> None:
-    """An agency of one dataset: amounts as "1.234,56", weights as "1,234.56", a person who pays."""
+    """An agency of payments (amounts as "1.234,56", weights as "1,234.56", who pays) and of another dataset."""
     make_contract(
         root,
         column("tanggal", "date", key=True, partisi=True, required=True, format=["%d/%m/%Y", "tanggal_id_tanpa_tahun"]),
@@ -44,6 +44,9 @@ def add_agency(root: Path, name: str, encoding: str) -> None:
             "slot": ["kode_bps"],
             "judul": {"cari": "tanggal"},
         },
+    )
+    make_contract(
+        root, column("kode", key=True), agency=name, dataset="titipan", mode="berkas", berkas={"pola": "titip*.txt"}
     )
     (root / name / "agency.yaml").write_text(
         f"kode: {name}\nnama: Kantor\ninstansi: Kantor Contoh\nopd: Dinas Contoh\nurl: ''\n", encoding="utf-8"
@@ -208,3 +211,19 @@ def test_a_file_that_has_its_earlier_bytes_again_is_the_newest_delivery(office: 
     held("berkas_kembali", deliver(office, first)[iso(day)])
     assert office.rows(DATASET).equals(before)
     assert deliver(office, first) == {}
+
+
+@keeps("tidak_ada_kontrak")
+def test_a_file_that_no_contract_takes_is_told_once_an_agency_and_does_not_stop_the_others(office: Place) -> None:
+    day = next(DAYS)
+    stray = office.drop(AGENCY, "Setoran_2026-10.xlsx", b"PK")
+    for outcomes in (deliver(office, table(*rows(day))), {o.partisi: o for o in office.pull(DATASET)}):
+        refused = outcomes.pop("berkas:tiruan/Setoran_2026-10.xlsx")
+        held("tidak_ada_kontrak", refused)
+        assert "kantor.setoran: *.csv, kantor.titipan: titip*.txt" in refused.rincian
+        assert {key: o.status for key, o in outcomes.items()} in ({iso(day): "diterima"}, {})
+    assert office.pull("kantor.titipan") == []
+    assert office.pull("kantor_lama.setoran") == []
+    assert stray.read_bytes() == b"PK"
+    stray.unlink()
+    assert office.pull(DATASET) == []

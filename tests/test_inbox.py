@@ -206,11 +206,34 @@ def test_a_file_that_cannot_be_cut_is_refused_and_the_others_are_taken(contract:
     assert "bidang baru: jumlah" in refused["lap2.csv"]
 
 
-def test_files_that_no_contract_takes_are_found(contract: Contract, folder: Path) -> None:
+def test_files_that_no_contract_takes_are_found(contract: Contract, folder: Path, tmp_path: Path) -> None:
+    other = make_contract(
+        tmp_path / "kontrak", column("kode", key=True), dataset="lain", mode="berkas", berkas={"pola": "*.txt"}
+    )
     (folder / "tiruan").mkdir()
-    for name in ("lap.csv", "surat.pdf", "tiruan/rekap.xlsx", "lap.csv.part"):
+    (folder / "arsip.pdf").mkdir()
+    of_programs = ("lap.csv.part", "~$surat.pdf", "surat.pdf.crdownload", ".DS_Store", "Thumbs.db", "desktop.ini")
+    for name in ("lap.csv", "catatan.TXT", "surat.pdf", "tiruan/rekap.xlsx", *of_programs):
         (folder / name).write_bytes(BODY)
-    assert unclaimed(folder.parent, "uji", [contract]) == ["surat.pdf", "tiruan/rekap.xlsx"]
+    found = unclaimed(folder.parent, "uji", [contract, other], settle_seconds=0)
+    assert [one.slot for one in found] == ["surat.pdf", "tiruan/rekap.xlsx"]
+    assert found[0].reason == "tidak_ada_kontrak: no contract takes this name; uji.data: lap*.csv, uji.lain: *.txt"
+
+
+def test_a_file_that_no_contract_takes_is_told_of_when_it_has_settled(contract: Contract, folder: Path) -> None:
+    (folder / "surat.pdf").write_bytes(BODY)
+    assert unclaimed(folder.parent, "uji", [contract], settle_seconds=10) == []
+    later = unclaimed(folder.parent, "uji", [contract], settle_seconds=10, now=time.time() + 11)
+    assert [one.slot for one in later] == ["surat.pdf"]
+
+
+def test_nothing_is_looked_for_behind_a_link(contract: Contract, tmp_path: Path) -> None:
+    outside = tmp_path / "luar"
+    (outside / "tiruan").mkdir(parents=True)
+    (outside / "tiruan" / "surat.pdf").write_bytes(BODY)
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "uji").symlink_to(outside)
+    assert unclaimed(tmp_path / "inbox", "uji", [contract], settle_seconds=0) == []
 
 
 def reference(folder: Path, name: str) -> Contract:

@@ -178,11 +178,21 @@ class Ingest:
         if fault is not None:
             raise fault
         if contract.ext.mode == "berkas":
-            unclaimed = [(one.slot, one.reason) for one in self._unclaimed(contract)]
-            refused = [_refused(settler, slot, reason) for slot, reason in [*context.refused, *unclaimed]]
+            refused = self._refusals(contract, settler, context.refused)
             ws.lake.record(refused)
             return _Recorded(refused + settle_files(ws, contract, settler, payloads))
         return settler.brought(keys, payloads, None, states, ws.today)
+
+    def _refusals(self, contract: Contract, settler: Settler, refused: Sequence[tuple[str, str]]) -> list[ops.Outcome]:
+        """Outcomes of the files that were not taken, and of those that were not when they were last seen but are no
+        longer refused: without an end, a file that was renamed or taken away would count as failing for ever."""
+        unclaimed = [(one.slot, one.reason) for one in self._unclaimed(contract)]
+        found = [_refused(settler, slot, reason) for slot, reason in [*refused, *unclaimed]]
+        still = {one.partisi for one in found}
+        before = self._ws.lake.file_outcomes(contract.id)
+        # Those with a payload were taken and then refused for what is in them: that stays true.
+        ended = [key for key, one in before.items() if not one.ok and not one.muatan and key not in still]
+        return found + [settler.outcome(key, "tidak_berubah", alasan="tidak_lagi_ditolak") for key in sorted(ended)]
 
     def _unclaimed(self, contract: Contract) -> list[InboxRefusal]:
         """Files of the agency that none of its datasets takes. The first of those that come as files tells of them."""

@@ -227,3 +227,24 @@ def test_a_file_that_no_contract_takes_is_told_once_an_agency_and_does_not_stop_
     assert stray.read_bytes() == b"PK"
     stray.unlink()
     assert office.pull(DATASET) == []
+
+
+def test_a_refusal_ends_when_the_file_is_taken_away_or_renamed(office: Place) -> None:
+    def told() -> dict[str, tuple[str, str]]:
+        office.pull(DATASET)
+        found = office.ws.lake.file_outcomes(DATASET)
+        return {key: (found[key].status, found[key].alasan) for key in ("berkas:tiruan/a.txt", "berkas:tiruan/b.csv")}
+
+    wrong_name, empty = (
+        office.drop(AGENCY, "a.txt", table(*rows(next(DAYS))).encode()),
+        office.drop(AGENCY, "b.csv", b""),
+    )
+    refused = {
+        "berkas:tiruan/a.txt": ("gagal_baca", "tidak_ada_kontrak"),
+        "berkas:tiruan/b.csv": ("gagal_baca", "berkas_kosong"),
+    }
+    assert told() == told() == refused
+    right_name = wrong_name.rename(wrong_name.with_suffix(".csv"))
+    empty.unlink()
+    assert told() == told() == dict.fromkeys(refused, ("tidak_berubah", "tidak_lagi_ditolak"))
+    right_name.unlink()

@@ -272,6 +272,10 @@ class Lake:
         """The newest outcome of a key, whatever came of it."""
         return self._outcomes("dataset = ? AND partisi = ?", [dataset, partition]).get(partition)
 
+    def file_outcomes(self, dataset: str) -> dict[str, ops.Outcome]:
+        """The newest outcome of each inbox file, by its key, whatever came of it."""
+        return self._outcomes("dataset = ? AND starts_with(partisi, ?)", [dataset, ops.FILE])
+
     def _outcomes(self, condition: str, params: Sequence[Any]) -> dict[str, ops.Outcome]:
         rows = self.query(
             f"SELECT * FROM {LAKE}.ops.hasil WHERE {condition} "

@@ -20,7 +20,7 @@ from assets.settle import Brought, Progress, Settler, States
 from assets.windows import keys_of, pull_windows
 from assets.workspace import Workspace
 from connectors.api import MissingSecret, Payload, PayloadError, Window
-from connectors.archive import ArchiveError, Pull, SealedPull
+from connectors.archive import ArchiveError, PayloadForgotten, Pull, SealedPull
 from connectors.contract import Contract
 from connectors.crashpoint import crashpoint
 from connectors.http_errors import PullError
@@ -133,6 +133,8 @@ class Ingest:
                 return _failed(settler, keys, "gagal_tarik", "rahasia_belum_diatur", str(error))
             except PayloadError as error:
                 return _failed(settler, keys, "gagal_baca", error.code, str(error))
+            except PayloadForgotten as error:
+                return _failed(settler, keys, "gagal_tarik", "masa_simpan_habis", str(error))
             except ArchiveError as error:
                 return _failed(settler, keys, "gagal_tarik", "arsip_tidak_dapat_ditulis", str(error))
         return _failed(settler, keys, "gagal_tarik", "halaman_berubah", str(disturbed))

@@ -129,7 +129,10 @@ class Archive:
             try:
                 key = self._keys.get_or_create(table, key_month) if encrypted and key_month else None
             except KeyDestroyed as error:
-                raise PayloadForgotten(f"{table}: {error}; data of that time is not taken in again") from None
+                raise PayloadForgotten(
+                    f"{table}: {error}. That was done on purpose: data of that time is not taken in again, and nothing "
+                    "is to be done"
+                ) from None
             except KeyStoreError as error:
                 raise ArchiveError(f"{table}: {error}") from None
             head = {

@@ -103,6 +103,25 @@ def test_without_room_for_the_archive_nothing_counts(
     assert home.verify(DATASET).all_gaps() == []
 
 
+@keeps("kunci_bulan_rusak")
+def test_without_the_months_key_nothing_counts_and_its_file_is_named(home: Place, bad_checker: Checker) -> None:
+    dataset, day = "samsat.pembayaran_pkb", next(home.days)
+    assert home.one(dataset, day).status == "diterima"
+    key = home.home / "keys" / home.contract(dataset).table / f"{day:%Y-%m}.key"
+    whole = key.read_bytes()
+    key.write_bytes(zeroed(whole))
+    # Another process: this one still has the key in memory.
+    later = Place(home.home, home.host, bad_checker)
+    outcome = later.one(dataset, day)
+    held("kunci_bulan_rusak", outcome)
+    assert str(key) in outcome.rincian
+    assert "from its backup" in outcome.rincian
+    assert len(later.pulls(dataset)) == 1
+    key.write_bytes(whole)
+    assert later.one(dataset, day).ok, "with the file restored, the next pull is whole"
+    later.close()
+
+
 @keeps("lake_penuh")
 def test_without_room_for_a_table_the_transaction_is_undone_and_the_row_says_so(home: Place) -> None:
     dataset = "cctv.ketersediaan_cctv"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bad_input import MASTER_KEY, Place, end_faults, held, put_fault
+from tests.support.bad_input import MASTER_KEY, Place, end_faults, held, keeps, put_fault
 from warehouse.checks import Checker
 
 pytest_plugins = ["tests.support.bad_input_fixtures"]
@@ -75,3 +75,28 @@ def test_a_run_under_five_faults_says_which_and_the_next_one_heals(
     gaps = after.verify(*FAULTS, *UNTOUCHED).all_gaps()
     after.close()
     assert gaps == []
+
+
+@keeps("kunci_bulan_dimusnahkan")
+def test_a_month_whose_key_was_destroyed_is_not_taken_in_again_and_the_run_says_why(
+    home: Path, bad_host: str, bad_checker: Checker
+) -> None:
+    dataset = "samsat.pembayaran_pkb"
+    command = ("run", "--from", DAY, "--to", DAY, "--no-models", "--dataset", dataset)
+    assert ssp(home, bad_host, *command).returncode == 0
+    forgotten = ssp(home, bad_host, "forget", "--dataset", dataset, "--month", DAY[:7], "--reason", "surat 12/2026")
+    assert forgotten.returncode == 0, forgotten.stderr
+    again = ssp(home, bad_host, *command)
+    assert again.returncode == 3, again.stderr
+    assert f"{DAY}: masa_simpan_habis" in again.stdout
+    place = Place(home, bad_host, bad_checker)
+    outcome = place.ws.lake.newest_outcome(dataset, DAY)
+    assert outcome is not None
+    held("kunci_bulan_dimusnahkan", outcome)
+    assert f"the key of samsat__pembayaran_pkb {DAY[:7]} was destroyed" in outcome.rincian
+    assert "surat 12/2026" in outcome.rincian
+    assert "on purpose" in outcome.rincian
+    assert "nothing is to be done" in outcome.rincian
+    assert len(place.pulls(dataset)) == 1, "nothing was fetched"
+    assert place.rows(dataset).height > 0, "the rows of the lake stay"
+    place.close()

@@ -213,6 +213,16 @@ def test_stale_data_are_said_to_be_stale(daily: Inputs) -> None:
     assert "1 hari[D26] – terlambat" in told
 
 
+def test_a_dataset_of_an_office_and_its_stand_in_is_marked_as_partly_made_up(daily: Inputs) -> None:
+    def marks(origin: str) -> list[str]:
+        of_one = changed(daily, "dataset", lambda t: t.with_columns(pl.lit(origin).alias("asal_data")))
+        only = without(of_one, *(name for name in of_one.tables if name != "dataset"))
+        return [mark["tanda"] for mark in content.build(only).values["asal"]]
+
+    assert marks("resmi") == []
+    assert marks("resmi,tiruan") == marks("tiruan") == ["Data tiruan"]
+
+
 def test_years_on_both_sides_of_opsen_are_not_compared() -> None:
     assert "bukan besaran yang sama" in revenue.opsen_note(date(2025, 11, 19))
     assert revenue.opsen_note(date(2026, 11, 19)) == ""

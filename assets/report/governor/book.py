@@ -26,7 +26,8 @@ NO_DATA: Run = {"t": "belum ada data", "w": "kosong"}
 class Origin:
     """Where figures come from: a dataset, its partitions from `first` to `last`, and the version of these.
 
-    `whole`: how complete the dataset is; `origin`: resmi, tiruan or ulangan; `as_of`: the date that is printed.
+    `whole`: how complete the dataset is; `origin`: resmi, tiruan or ulangan, or several with commas between;
+    `as_of`: the date that is printed.
     """
 
     dataset: str

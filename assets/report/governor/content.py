@@ -48,7 +48,7 @@ def build(inputs: Inputs) -> Content:
     book = Book(inputs)
     chosen = decisions.decisions(book)
     sections = [quality.section(book), *_SECTIONS[inputs.kind](book), decisions.section(book)]
-    origins = sorted({one.origin.origin for one in book.figures} - {"resmi"})
+    origins = sorted({o for one in book.figures for o in one.origin.origin.split(",")} - {"resmi"})
     title = _TITLES[inputs.kind]
     values = {
         "jenis": inputs.kind,

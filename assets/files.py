@@ -73,6 +73,8 @@ def settle_files(
         if damage is None:
             raise
         return outcomes + settler.not_kept(keys, "berkas_lake_rusak", damage.advice(damage.others(())))
+    # A stand-in's rows of other units stay beside those of the office's first file.
+    origins = dict(whole.group_by("_partisi").agg(pl.col("_asal").unique().sort().str.join(",")).iter_rows())
     facts = {}
     for key in keys:
         here = pl.col("_partisi") == key
@@ -81,7 +83,7 @@ def settle_files(
         facts[key] = {
             "digest_masukan": hashlib.sha256("".join(sorted(shas)).encode()).hexdigest()[:24],
             "muatan": tuple(sorted(shas | older)),
-            "asal": origin["asal"],
+            "asal": origins.get(key, origin["asal"]),
             "rincian": cut_note(p for p in used if p.sha256 in shas),
         }
     outcomes.extend(settler.judge_and_commit(batches(keys, whole, rejected, doubts), states, facts))

@@ -24,9 +24,9 @@ MONTHS: Iterator[date] = (date(2026 - n // 12, 12 - n % 12, 1) for n in range(2,
 NIK = "1271010101900001"
 
 
-def report(month: date, **options: Any) -> bytes:
+def report(month: date, branch: str = BRANCH, **options: Any) -> bytes:
     """A branch's report as the stand-in drops it."""
-    return lembar(World(today=TODAY), BRANCH, month, date(2026, 11, 3), **options)
+    return lembar(World(today=TODAY), branch, month, date(2026, 11, 3), **options)
 
 
 def edited(body: bytes, change: Callable[[Any], None]) -> bytes:
@@ -172,3 +172,25 @@ def test_a_file_that_is_being_written_waits_for_the_next_pull(place: Place, monk
     outcome = place.one(DATASET)
     assert (outcome.partisi, outcome.status) == (month.isoformat(), "diterima")
     path.unlink()
+
+
+def test_a_month_that_the_office_and_its_stand_in_fill_together_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(inbox_feed.__kwdefaults__ or {}, "settle_seconds", 0.0)
+    month = next(MONTHS)
+
+    def deliver(path: Path, branch: str) -> tuple[str, dict[str, str]]:
+        path.write_bytes(report(month, branch, varian=path.parent == folder))
+        outcome = place.one(DATASET)
+        assert (outcome.partisi, outcome.status) == (month.isoformat(), "diterima")
+        return outcome.asal, dict(place.rows(DATASET, month).select("cabang", "_asal").unique().iter_rows())
+
+    folder = place.ws.inbox / AGENCY
+    made_up, other, own = folder / "tiruan" / "a.xlsx", folder / "b.xlsx", folder / "a.xlsx"
+    made_up.parent.mkdir(parents=True, exist_ok=True)
+    assert deliver(made_up, BRANCH) == ("tiruan", {BRANCH: "tiruan"})
+    assert deliver(other, "Medan Denai") == ("resmi,tiruan", {BRANCH: "tiruan", "Medan Denai": "resmi"})
+    assert deliver(own, BRANCH) == ("resmi", {BRANCH: "resmi", "Medan Denai": "resmi"})
+    for path in (made_up, other, own):
+        path.unlink()

@@ -1,4 +1,4 @@
-"""What several commands share: opening the data of this installation, and answers as JSON or a table.
+"""What several commands share: opening the data of this installation, and answers as JSON, a table or blocks.
 
 Does not belong here: a command.
 """
@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ssp_pipeline.screen import blocks, columns, table
 
 if TYPE_CHECKING:
     from assets.workspace import Workspace
@@ -23,19 +25,20 @@ def print_json(facts: Any) -> None:
 
 def print_table(rows: Sequence[Mapping[str, Any]], nothing: str = "tidak ada") -> None:
     """Write rows of the same keys to stdout as a table, or `nothing` where there are none."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
     if not rows:
-        console.print(nothing)
+        click.echo(nothing)
         return
-    table = Table(header_style="bold", pad_edge=False)
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*("" if v is None else str(v) for v in row.values()))
-    console.print(table)
+    heads, lines = table(rows, columns())
+    for head in heads:
+        click.secho(head, bold=True)
+    for line in lines:
+        click.echo(line)
+
+
+def print_blocks(rows: Sequence[Mapping[str, Any]], nothing: str = "tidak ada") -> None:
+    """Write rows to stdout as blocks of a line for each value, or `nothing` where there are none."""
+    for line in blocks(rows, columns()) if rows else [nothing]:
+        click.echo(line)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ssp_pipeline.cli.common import looking, print_json, print_table
+from ssp_pipeline.cli.common import looking, print_blocks, print_json, print_table
 
 if TYPE_CHECKING:
     from warehouse.verify import Verification
@@ -202,7 +202,7 @@ def quarantine_show(dataset: str, partition: str | None, limit: int, as_json: bo
 
     with looking() as (_, workspace):
         rows = quarantined_rows(workspace, dataset, partition).head(limit).to_dicts()
-    print_json(rows) if as_json else print_table(rows, "tidak ada baris di karantina")
+    print_json(rows) if as_json else print_blocks(rows, "tidak ada baris di karantina")
     return 0
 
 

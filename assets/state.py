@@ -10,6 +10,7 @@ import polars as pl
 
 from assets.timeliness import GRACE, expected_newest
 from assets.workspace import Workspace
+from connectors.conceal import brief
 from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from warehouse import ops, snapshot
@@ -20,29 +21,34 @@ _SHOWN = ["partisi", "status", "asal", "kolom", "alasan", "rincian", "isi", "mua
 
 _STATUS_SQL = """
 WITH hasil AS (
-    SELECT dataset, partisi, status, alasan, asal, selesai, starts_with(partisi, '{file}') AS berkas,
-        row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC, run_id DESC) = 1 AS terakhir
+    SELECT dataset, partisi, status, alasan, rincian, asal, selesai, list_contains(?, status) AS baik,
+        NOT starts_with(partisi, '{file}') AND NOT starts_with(partisi, '{unplaced}') AS milik_partisi,
+        row_number() OVER (PARTITION BY dataset, partisi ORDER BY selesai DESC, run_id DESC) = 1 AS terakhir,
+        selesai = max(selesai) OVER (PARTITION BY dataset) AS terkini
     FROM {lake}.ops.hasil
-), milik AS (
-    SELECT dataset,
-        max(partisi) FILTER ({here}) AS terbaru,
-        max(selesai) FILTER (list_contains(?, status)) AS berhasil,
-        max_by(status, selesai) AS status,
-        max_by(alasan, selesai) AS alasan,
-        max_by(asal, selesai) FILTER (asal <> '') AS asal,
-        count(*) FILTER (terakhir AND NOT berkas AND NOT list_contains(?, status)) AS bermasalah
-    FROM hasil GROUP BY dataset
 )
-SELECT * FROM milik
+SELECT dataset,
+    max(partisi) FILTER ({here}) AS terbaru,
+    max(selesai) FILTER (baik) AS berhasil,
+    max_by(status, selesai) AS status,
+    max_by(rincian, selesai) AS catatan,
+    max_by(asal, selesai) FILTER (asal <> '') AS asal,
+    count(*) FILTER (NOT baik AND terakhir AND milik_partisi) AS bermasalah,
+    max_by({{'partisi': partisi, 'status': status, 'alasan': alasan, 'rincian': rincian}}, (selesai, partisi))
+        FILTER (NOT baik AND terakhir AND (milik_partisi OR terkini)) AS gagal
+FROM hasil GROUP BY dataset
 """
 
 
 def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """One row a dataset: `terbaru` against `diharapkan`, `bermasalah` (partitions whose newest attempt failed),
-    `karantina` (rows set aside of what counts now), `asal`, the newest attempt and its reason if it failed."""
-    good = sorted(ops.GOOD)
-    sql = _STATUS_SQL.format(lake=LAKE, file=ops.FILE, here=ops.here_by(workspace.today))
-    found = workspace.lake.query(sql, [good, good])
+    `karantina` (rows set aside of what counts now), `asal`, and the `status` of the newest attempt.
+
+    `gagal` names the newest of those partitions, or what else the newest attempt failed at, and its outcome; `alasan`
+    and `rincian` say why. Where nothing failed `rincian` is the note of the newest attempt.
+    """
+    sql = _STATUS_SQL.format(lake=LAKE, file=ops.FILE[:-1], unplaced=ops.UNPLACED, here=ops.here_by(workspace.today))
+    found = workspace.lake.query(sql, [sorted(ops.GOOD)])
     states = {row["dataset"]: row for row in found.iter_rows(named=True)}
     aside = dict(_current(workspace, workspace.registry.contracts)["dataset"].value_counts().iter_rows())
     rows = []
@@ -51,7 +57,7 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
         expected = expected_newest(contract, workspace.now - GRACE)
         newest, done = state.get("terbaru"), state.get("berhasil")
         late = newest is None or (expected is not None and newest < expected)
-        failed = state.get("status", "") not in ops.GOOD
+        failed = state.get("gagal") or {}
         rows.append(
             {
                 "dataset": contract.id,
@@ -63,10 +69,17 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
                 "asal": state.get("asal") or "",
                 "terakhir_berhasil": done.isoformat(timespec="minutes") if done else "",
                 "status": state.get("status", "belum dijalankan"),
-                "alasan": (state.get("alasan") or "")[:80] if failed else "",
+                "gagal": f"{failed['partisi']} {failed['status']}" if failed else "",
+                "alasan": brief(failed.get("alasan")),
+                "rincian": brief((failed or {"rincian": state.get("catatan")})["rincian"]),
             }
         )
     return rows
+
+
+def why(reason: str, detail: str) -> str:
+    """The reason of an outcome and what it says further, bounded."""
+    return ": ".join(part for part in (brief(reason), brief(detail.removeprefix(f"[{reason}] "))) if part)
 
 
 def snapshot_line(folder: Path) -> str:

@@ -52,6 +52,12 @@ def conceal(text: str) -> str:
     return _SECRET_PARAMETER.sub(rf"\g<1>{MASK}", text) if "=" in text else text
 
 
+def brief(text: str | None, length: int = 500) -> str:
+    """A text for people who look at many of them: without secrets, on one line, at most `length` long."""
+    shown = " ".join(conceal(text or "").split())
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+
+
 class _ConcealingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = conceal(record.getMessage()), ()

@@ -37,7 +37,7 @@ def ssp(home: Path, host: str, *arguments: str) -> subprocess.CompletedProcess[s
     own |= {"SSP_MASTER_KEY": MASTER_KEY.hex()}
     return subprocess.run(
         [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", *arguments],
-        env=own | {"COLUMNS": "250"}, capture_output=True, text=True, timeout=240, check=False,
+        env=own, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 import click
 
 from ssp_pipeline.cli.common import looking, print_blocks, print_json, print_table
+from ssp_pipeline.screen import plain
 
 if TYPE_CHECKING:
     from warehouse.verify import Verification
 
 _FORMS = ("table", "csv", "json", "parquet", "xlsx")
+_WHY = ("gagal", "alasan", "rincian")
+"""What `status` tells of a failure in a line below its table."""
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status(as_json: bool) -> int:
-    """Newest state of every dataset: partition, age against its promise, quarantine; messages that did not arrive."""
-    from assets.state import dataset_rows, snapshot_line
+    """Newest state of every dataset: partition, age against its promise, quarantine; what failed, and messages that
+    did not arrive."""
+    from assets.state import dataset_rows, snapshot_line, why
     from ssp_pipeline.cli.deliver import attention
 
     with looking() as (settings, workspace):
@@ -25,7 +29,10 @@ def status(as_json: bool) -> int:
         if as_json:
             print_json(rows)
         else:
-            print_table(rows)
+            print_table([{k: v for k, v in row.items() if k not in _WHY} for row in rows])
+            for row in rows:
+                if row["gagal"]:
+                    click.echo(plain(f"{row['dataset']} {row['gagal']}: {why(row['alasan'], row['rincian'])}"))
             click.echo(snapshot_line(settings.snapshots))
             for line in attention(settings, workspace):
                 click.echo(line)

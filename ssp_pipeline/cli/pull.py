@@ -98,7 +98,8 @@ def run(
         chosen = [] if models_only else workspace.registry.select(agency, dataset)
         # Importing Dagster takes its time, in which the lake gets ready.
         workspace.open_lake_ahead()
-        from ssp_pipeline.runner import Runner, report
+        from ssp_pipeline.closing import report
+        from ssp_pipeline.runner import Runner
 
         runner = Runner(settings, workspace, quiet=as_json)
         window = None if first == date.min else (first, last)

@@ -10,7 +10,11 @@ _END = object()
 
 
 def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The items in order; an error of the producing side is raised here, after the items before it."""
+    """The items in order; an error of the producing side is raised here, after the items before it.
+
+    Whoever stops early waits until the producing side has stopped too, unless the process is asked to end: an agency
+    that is slow may take minutes.
+    """
     channel: queue.Queue[Any] = queue.Queue(maxsize=depth)
     stop = threading.Event()
 
@@ -26,6 +30,7 @@ def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
 
     thread = threading.Thread(target=feed, name="ahead", daemon=True)
     thread.start()
+    interrupted = False
     try:
         while True:
             item, error = channel.get()
@@ -34,11 +39,13 @@ def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
             if item is _END:
                 return
             yield item
+    except BaseException as error:
+        interrupted = not isinstance(error, Exception | GeneratorExit)
+        raise
     finally:
         stop.set()
-        while thread.is_alive():
+        while thread.is_alive() and not interrupted:
             try:
                 channel.get(timeout=0.02)
             except queue.Empty:
                 continue
-        thread.join()

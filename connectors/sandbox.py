@@ -282,7 +282,10 @@ def running(
         command += ["--replay", str(world.replay.resolve())]
     if faults is not None:
         command += ["--faults", str(faults)]
-    process = subprocess.Popen(command, cwd=CONNECTORS.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # In a group of its own: Ctrl-C at the terminal is for us, and we end it.
+    process = subprocess.Popen(
+        command, cwd=CONNECTORS.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+    )
     try:
         assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], startup)

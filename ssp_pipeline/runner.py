@@ -5,7 +5,7 @@ at the end (`closing.py`).
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from assets.workspace import Workspace
 from connectors.contract import Contract
 from ssp_pipeline.closing import DatasetResult, RunResult
 from ssp_pipeline.instance import open_instance, process_tag
+from ssp_pipeline.interruption import interruptible
 from ssp_pipeline.settings import Settings
 from warehouse.ops import Outcome
 
@@ -52,16 +53,26 @@ class Runner:
         self._began = 0.0
         self._waiting = 0
         self._docs: Future[None] | None = None
+        self._end_if_asked: Callable[[], None] = lambda: None
 
     def run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, *, models: bool = True) -> RunResult:
         """Materialise the datasets' partitions, then models and snapshot. `window` None: the last closed days.
 
-        Without contracts only models and snapshot are made, and no agency is asked.
+        Without contracts only models and snapshot are made, and no agency is asked. Ctrl-C and SIGTERM end it with
+        KeyboardInterrupt.
         """
+        with interruptible() as self._end_if_asked:
+            try:
+                return self._run(contracts, window, models)
+            except KeyboardInterrupt:
+                self.console.print("Dihentikan. Yang sudah diterima tetap ada; jalankan lagi untuk sisanya.")
+                raise
+
+    def _run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, models: bool) -> RunResult:
         started = time.monotonic()
         by_table = {
             c.table: source_asset(
-                c, self.workspace.registry.agencies[c.agency], lambda: self.workspace, retries=False,
+                c, self.workspace.registry.agencies[c.agency], self._open, retries=False,
                 on_outcomes=self._note, on_checked=self._checked, progress=self._progress,
             )
             for c in contracts
@@ -82,6 +93,7 @@ class Runner:
                     tags={**tags, **process_tag()}, partition_key=key,
                     run_config=QUIET, raise_on_error=False,
                 )  # fmt: skip
+                self._end_if_asked()
                 self._note_errors(group, run)
             if models:
                 self._materialize_models(instance, result)
@@ -127,7 +139,7 @@ class Runner:
         from ssp_pipeline.publishing import publishing
 
         assets = model_assets(
-            self.workspace.registry, self.workspace.shared_models, lambda: self.workspace,
+            self.workspace.registry, self.workspace.shared_models, self._open,
             publishing=publishing(self.settings), on_built=self._built.append, on_published=self._published.append,
         )  # fmt: skip
         if self._bar:
@@ -139,6 +151,7 @@ class Runner:
             run_config=QUIET,
             raise_on_error=False,
         )
+        self._end_if_asked()
         for event in run.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error if error else None
@@ -150,6 +163,11 @@ class Runner:
                 result.new_snapshot = bool(metadata["baru"].value)
         result.open_data = [o for o in self._published if o.dataset != RELEASE]
         result.release = next((o.rilis for o in self._published if o.dataset == RELEASE), None)
+
+    def _open(self) -> Workspace:
+        """What each step begins with: none does once the run was asked to end."""
+        self._end_if_asked()
+        return self.workspace
 
     def _note(self, contract: Contract, outcomes: Sequence[Outcome]) -> None:
         now = time.monotonic()

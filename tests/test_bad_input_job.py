@@ -32,7 +32,7 @@ def ssp(home: Path, host: str, *arguments: str) -> subprocess.CompletedProcess[s
     """The real command in a process of its own; the stand-ins of this one answer it."""
     config = home.parent / "ssp.toml"
     config.write_text("[http]\npercobaan = 2\n", encoding="utf-8")
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("SSP_", "DAGSTER_"))}
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("SSP_", "DAGSTER_", "COLUMNS"))}
     own |= {"SSP_HOME": str(home), "SSP_TODAY": "2026-11-20", "SSP_CONFIG": str(config), "SSP_SANDBOX_URL": host}
     own |= {"SSP_MASTER_KEY": MASTER_KEY.hex()}
     return subprocess.run(

@@ -2,12 +2,9 @@
 
 import csv
 import io
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,63 +14,14 @@ import openpyxl
 import orjson
 import pytest
 
-from assets.workspace import Workspace
-from ssp_pipeline import cli
+from tests.support.commands import Ssp, answered, refused
 from tests.support.kantor import DATASET, deliver, write_office
-from tests.support.workspace import ROOT, SSP, Small, give_out, pull, shared_checker
+from tests.support.workspace import ROOT, SSP, Small, give_out, pull
 from warehouse import snapshot
-from warehouse.ops import Outcome
+
+pytest_plugins = ["tests.support.command_fixtures"]
 
 HEAVY = ("dagster", "polars", "duckdb", "pandas", "great_expectations", "openpyxl", "pydantic", "requests", "rich")
-
-Said = tuple[int, str, str]
-Ssp = Callable[..., Said]
-
-
-@pytest.fixture
-def ssp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ssp:
-    """Run the command in this process: (exit code, standard output, standard error)."""
-
-    def run(small: Small, *arguments: str, stdin: str = "") -> Said:
-        for name in [name for name in os.environ if name.startswith("SSP_")]:
-            monkeypatch.delenv(name)
-        for name, value in small.environment.items():
-            if name.startswith("SSP_"):
-                monkeypatch.setenv(name, value)
-        monkeypatch.setattr(Workspace, "checker", property(lambda workspace: shared_checker()))
-        monkeypatch.setenv("COLUMNS", "250")
-        monkeypatch.setattr(sys, "argv", ["ssp", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def own(small_warehouse: Small, tmp_path: Path) -> Small:
-    """A copy that a test may change."""
-    return small_warehouse.copy(tmp_path / "rumah")
-
-
-def answered(said: Said) -> Any:
-    code, out, err = said
-    assert code == 0, err
-    return orjson.loads(out)
-
-
-def refused(said: Said, text: str, code: int = 2) -> None:
-    """One clear line on standard error, and nothing on standard output."""
-    assert said[0] == code, said
-    assert said[1] == ""
-    lines = [line for line in said[2].splitlines() if line and not line.startswith(("Usage:", "Try "))]
-    assert len(lines) == 1, lines
-    assert text in lines[0], lines
 
 
 # --- the command itself
@@ -357,34 +305,6 @@ def test_a_rebuild_asks_and_refuses_when_rows_would_be_lost(ssp: Ssp, own: Small
     code, _, _ = ssp(own, "replay", "--rebuild", "--lose-unreadable", stdin="n\n")
     assert code == 130
     assert ssp(own, "status")[0] == 0
-
-
-def test_a_window_that_cannot_be_is_wrong_usage(ssp: Ssp, own: Small) -> None:
-    """Above all one that lies ahead: the agency has nothing there, which would pass for the newest that is there."""
-    refused(ssp(own, "run", "--from", "2026-11-19", "--to", "2026-11-18"), "--from 2026-11-19 is after")
-    refused(ssp(own, "run", "--to", "2027-11-18"), "after today")
-    refused(ssp(own, "run", "--from", "2027-11-18"), "--from 2027-11-18 is after")
-    refused(ssp(own, "replay", "--from", "2026-11-19", "--to", "2026-11-18"), "--from 2026-11-19 is after")
-
-
-def test_that_nothing_is_there_of_a_later_date_does_not_make_a_dataset_timely(ssp: Ssp, own: Small) -> None:
-    def state() -> dict[str, Any]:
-        found = {row["dataset"]: row for row in answered(ssp(own, "status", "--json"))}
-        return found["sp2kp.harga_pangan_kabkota"]
-
-    before, now = state(), datetime.now(UTC)
-    with own.open() as workspace:
-        outcome = Outcome("uji", "sp2kp.harga_pangan_kabkota", "2027-01-04", "kosong", now, now)
-        workspace.lake.record([outcome])
-    assert (state()["terbaru"], state()["ketepatan"]) == (before["terbaru"], before["ketepatan"])
-    assert before["terbaru"] < "2027"
-
-
-def test_a_damaged_file_of_the_lake_is_told_in_one_line_and_not_as_an_error_of_ours(ssp: Ssp, own: Small) -> None:
-    for file in (own.home / "lake" / "data" / "ops" / "hasil").rglob("*.parquet"):
-        file.write_bytes(b"PAR1" + b"\xff" * (file.stat().st_size - 8) + b"PAR1")
-    refused(ssp(own, "status"), "`ssp verify` names all of them")
-    refused(ssp(own, "replay", "--dataset", "pihps.harga_pangan_pasar"), "`ssp verify` names all of them")
 
 
 def test_a_replay_of_a_window_changes_nothing_when_nothing_was_mended(ssp: Ssp, own: Small) -> None:

@@ -11,6 +11,11 @@ from warehouse.ops import Outcome, Status
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def result(status: Status) -> RunResult:
     def outcome(dataset: str, asal: str) -> Outcome:
         return Outcome(

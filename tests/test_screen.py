@@ -42,7 +42,7 @@ def failed(small_warehouse: Small, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def told(small: Small, *arguments: str, columns: int = 0) -> list[str]:
     """Lines of standard output: of a terminal that is so wide, or of a pipe."""
-    environment = {k: v for k, v in small.environment.items() if k != "COLUMNS"}
+    environment = small.environment
     if not columns:
         done = subprocess.run([SSP, *arguments], env=environment, cwd=ROOT, capture_output=True, check=True, text=True)
         return done.stdout.splitlines()

@@ -43,8 +43,7 @@ _STORAGE = re.compile(
     r"|Read-only file system|Could not (?:connect|establish|resolve)|HTTP (?:PUT|POST|DELETE|401|403|429|5\d\d)",
     re.IGNORECASE,
 )
-# Most name the file.
-_DAMAGE = re.compile(r"parquet|Cannot open file|TProtocol|decompress", re.IGNORECASE)
+_DAMAGE = re.compile(r"parquet|Cannot open file|TProtocol|decompress", re.IGNORECASE)  # most name the file
 
 
 def is_storage_fault(error: str) -> bool:

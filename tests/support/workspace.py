@@ -54,7 +54,7 @@ class Small:
     @property
     def environment(self) -> dict[str, str]:
         """Variables for a process that is to work on this warehouse."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith("SSP_")}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("SSP_") and k != "COLUMNS"}
         return own | {"SSP_HOME": str(self.home), "SSP_TODAY": TODAY.isoformat()} | self.extra
 
     @property

@@ -197,6 +197,10 @@ def test_partitions_are_measured_against_the_one_before(tmp_path: Path) -> None:
     assert first.profiles[KEYS[0]]["rata_terakhir"] is None
     assert first.profiles[KEYS[1]] | {"jumlah_baris": 1} == first.profiles[KEYS[1]]
     assert (first.profiles[KEYS[1]]["rata_terakhir"], first.profiles[KEYS[1]]["rasio_rata"]) == (100.0, 1.5)
+    told = {(c["partisi"], c["hasil"]): c["rincian"] for c in first.checks if c["pemeriksaan"] == "lonjakan"}
+    assert told == {(KEYS[0], "lulus"): "", (KEYS[1], "lulus"): "", (KEYS[2], "gagal"): "rasio_rata 6"}, (
+        "its own figure"
+    )
     assert list(run(contract, [(a, "x", 100)], {KEYS[0]: {"rata": 10.0}}).blocked) == [KEYS[0]]
 
 

@@ -124,6 +124,14 @@ class PartitionChecks:
                 last = before
         return profiles
 
+    def _detail(self, verdict: Verdict, partition: str) -> str:
+        """What the check saw in this partition: the verdict's own detail counts all that were judged together."""
+        if verdict.result == "galat":
+            return verdict.detail
+        profile, named = self.profiles[partition], str(verdict.check.kwargs)
+        seen = (name for name in profile if repr(name) in named)
+        return ", ".join(f"{name} {_short(profile[name])}" for name in seen)
+
     def records(self) -> list[dict[str, Any]]:
         """One row of `ops.pemeriksaan` a check and partition."""
         found = []
@@ -131,9 +139,13 @@ class PartitionChecks:
             hit = set(self._hit(verdict))
             for partition in self._partitions:
                 result = verdict.result if partition in hit else "lulus"
-                detail = verdict.detail if partition in hit else ""
+                detail = self._detail(verdict, partition) if partition in hit else ""
                 found.append(record(partition, verdict.check, result, int(partition in hit), detail))
         return found
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _reason(verdict: Verdict) -> str:

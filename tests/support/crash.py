@@ -271,13 +271,14 @@ def table_contents(con: duckdb.DuckDBPyConnection, table: str, column: str | Non
     """Rows and hash of each partition of a table, in one statement."""
     key = f'CAST("{column}" AS VARCHAR)' if column else "'semua'"
     own = next((columns for name, columns in _OF_ONE_RUN.items() if table.endswith(name)), "")
-    source = f"(SELECT * EXCLUDE ({own}) FROM {table})" if own else table
+    source = f"(SELECT * EXCLUDE ({own}) FROM {table} WHERE status = 'berlangsung')" if own else table
     rows = con.execute(f"SELECT {key}, count(*), {_hash('t')} FROM {source} AS t GROUP BY 1").fetchall()
     return {part: (count, digest) for part, count, digest in rows}
 
 
-_OF_ONE_RUN = {"dashboard.peringatan": "nomor, mulai, selesai"}
-"""Columns of tables that tell which run judged and when, and not of what; an alert's number is made of its start."""
+_OF_ONE_RUN = {"dashboard.peringatan": "nomor, mulai, selesai, per_tanggal"}
+"""Columns of tables that tell which run judged and when, and not of what; an alert's number is made of its start.
+Alerts that no longer hold are the memory of the runs that judged them, which no archive brings back."""
 
 _OF_RUNS = frozenset({"kualitas_data_instansi"})
 """Open data about when and how often the job ran, which is what a kill changes."""

@@ -1,10 +1,12 @@
 """What can go wrong with an answer, in stable words.
 
-Belongs here: the errors of a pull with their reason codes, what an `expect` hook may raise, and the check
-that a body can be JSON at all. Does not belong here: talking HTTP (`http.py`).
+Belongs here: the errors of a pull with their reason codes, what an `expect` hook may raise, and reading
+a body as JSON or saying why it is none. Does not belong here: talking HTTP (`http.py`).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import orjson
 
 
 class PullError(Exception):
@@ -180,3 +182,12 @@ def expect_json(body: bytes) -> None:
     except UnicodeDecodeError as error:
         # No bytes of the body in the message: they may belong to a name.
         raise RetryableAnswer(f"the text is not UTF-8 from byte {error.start} on", "bukan_utf8") from None
+
+
+def decoded_json(body: bytes) -> Any:
+    """Value of a JSON body. Raises RetryableAnswer as `expect_json` does, and bukan_json when it cannot be parsed."""
+    expect_json(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None

@@ -13,7 +13,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import orjson
 import polars as pl
 
 from connectors.api import Feed, Payload, PayloadError, PullContext
@@ -24,6 +23,7 @@ from connectors.http_errors import (
     RetryableAnswer,
     StatusError,
     UnusableAnswer,
+    decoded_json,
     expect_json,
 )
 from connectors.read.json_rows import read_json_rows, read_ndjson_rows
@@ -169,12 +169,7 @@ def read_logs(payload: Payload, contract: Contract) -> pl.DataFrame:
 
 def _expect_list(body: bytes) -> None:
     """Refuse an error inside a 200: the list of a day cannot be asked for later."""
-    expect_json(body)
-    try:
-        cameras = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None
-    if not isinstance(cameras, list):
+    if not isinstance(decoded_json(body), list):
         raise RetryableAnswer("the answer is no list of cameras")
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from connectors.api import Feed, Payload, PullContext
 from connectors.contract import Contract
-from connectors.http_errors import PermanentAnswer, PullError, RetryableAnswer, StatusError, expect_json
+from connectors.http_errors import PermanentAnswer, PullError, RetryableAnswer, StatusError, decoded_json
 from connectors.paging import PageGuard
 from connectors.read.json_rows import read_json_rows
 
@@ -27,29 +27,21 @@ _PERAN = ("id_daerah", "id_role", "id_skpd", "id_pegawai")
 _UNAUTHORISED = 401
 
 
-def _json(body: bytes) -> Any:
-    expect_json(body)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None
-
-
 def _expect_roles(body: bytes) -> None:
-    roles = _json(body)
+    roles = decoded_json(body)
     if not isinstance(roles, list) or not roles or not all(isinstance(r, dict) for r in roles):
         raise PermanentAnswer("the login gives no role: ask the ministry to give this user one")
 
 
 def _expect_token(body: bytes) -> None:
-    answer = _json(body)
+    answer = decoded_json(body)
     if not isinstance(answer, dict) or not isinstance(answer.get("token"), str) or not answer["token"]:
         raise PermanentAnswer("the login gives no token")
 
 
 def _expect_page(body: bytes) -> None:
     """Refuse errors inside 200, a 401 among them, and answers that are no DataTables page."""
-    answer = _json(body)
+    answer = decoded_json(body)
     if not isinstance(answer, dict):
         raise RetryableAnswer("the answer is no object")
     code = answer.get("status_code", 200)

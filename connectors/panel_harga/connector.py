@@ -7,12 +7,11 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
 import polars as pl
 
 from connectors.api import Feed, MissingSecret, Payload, PullContext
 from connectors.contract import Contract
-from connectors.http_errors import PullError, RetryableAnswer, StatusError, UnusableAnswer, expect_json
+from connectors.http_errors import PullError, RetryableAnswer, StatusError, UnusableAnswer, decoded_json
 from connectors.read.json_rows import read_json_rows
 
 API_KEY = "SSP_PANEL_HARGA_API_KEY"
@@ -23,11 +22,7 @@ _META = ("tanggal", "kode_kota", "level_harga_id")
 
 def _expect_rows(body: bytes) -> None:
     """Refuse a 200 that is no list of rows: the agency reports errors of its own in the envelope."""
-    expect_json(body)
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None
+    answer = decoded_json(body)
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise RetryableAnswer("the answer has no list of rows under data")
     if answer.get("status") not in (None, "success"):

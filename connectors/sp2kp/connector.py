@@ -14,7 +14,7 @@ import polars as pl
 
 from connectors.api import Feed, Payload, PullContext
 from connectors.contract import Contract
-from connectors.http_errors import PermanentAnswer, RetryableAnswer, StatusError, expect_json
+from connectors.http_errors import PermanentAnswer, RetryableAnswer, StatusError, decoded_json
 from connectors.read.json_rows import read_json_rows
 
 TOKEN = "SSP_SP2KP_TOKEN"  # noqa: S105
@@ -26,11 +26,7 @@ _PRICES = "/report/api/average-price/generate-perbandingan-harga"
 
 
 def _answer(body: bytes) -> Any:
-    expect_json(body)
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RetryableAnswer("the body is not valid JSON", "bukan_json") from None
+    answer = decoded_json(body)
     if isinstance(answer, dict) and answer.get("status") not in (None, "success"):
         raise RetryableAnswer("the answer's status is not success")
     return answer

@@ -53,7 +53,7 @@ def settle_files(
             )
     lake.record(outcomes)
     if not used:
-        known = settler.outcome("berkas", "tidak_berubah", alasan="tidak_ada_berkas_baru")
+        known = settler.outcome(ops.FILES, "tidak_berubah", alasan="tidak_ada_berkas_baru")
         if not outcomes:
             lake.record([known])
         return outcomes or [known]

@@ -246,13 +246,13 @@ class _Recorded:
 
 
 def _failed(settler: Settler, keys: Sequence[str], status: ops.Status, code: str, detail: str) -> list[ops.Outcome]:
-    return [settler.outcome(key, status, alasan=code, rincian=detail) for key in keys or ("berkas",)]
+    return [settler.outcome(key, status, alasan=code, rincian=detail) for key in keys or (ops.FILES,)]
 
 
 def _refused(settler: Settler, slot: str, reason: str) -> ops.Outcome:
     """Outcome of a file that was not taken; `reason` is "code" or "code: detail"."""
     code, _, detail = reason.partition(": ")
-    return settler.outcome(f"berkas:{slot}", "gagal_baca", alasan=code, rincian=detail)
+    return settler.outcome(ops.FILE + slot, "gagal_baca", alasan=code, rincian=detail)
 
 
 def _place(error: Exception) -> str:

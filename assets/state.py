@@ -47,7 +47,7 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
     `gagal` names the newest of those partitions, or what else the newest attempt failed at, and its outcome; `alasan`
     and `rincian` say why. Where nothing failed `rincian` is the note of the newest attempt.
     """
-    sql = _STATUS_SQL.format(lake=LAKE, file=ops.FILE[:-1], unplaced=ops.UNPLACED, here=ops.here_by(workspace.today))
+    sql = _STATUS_SQL.format(lake=LAKE, file=ops.FILES, unplaced=ops.UNPLACED, here=ops.here_by(workspace.today))
     found = workspace.lake.query(sql, [sorted(ops.GOOD)])
     states = {row["dataset"]: row for row in found.iter_rows(named=True)}
     aside = dict(_current(workspace, workspace.registry.contracts)["dataset"].value_counts().iter_rows())

@@ -28,7 +28,10 @@ GOOD: frozenset[str] = frozenset({"diterima", "tidak_berubah", "kosong", "dikara
 UNPLACED = "?"
 """Begins the key of an outcome, and of quarantined rows, whose partition is not known: "?" and the window's start."""
 
-FILE = "berkas:"
+FILES = "berkas"
+"""Key of an outcome that speaks of a dataset's inbox as a whole."""
+
+FILE = f"{FILES}:"
 """Begins the key of an outcome that speaks of a file as a whole."""
 
 BY_DATASET = ("ops.hasil", "ops.pemeriksaan", "quarantine.baris")

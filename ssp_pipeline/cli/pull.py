@@ -23,13 +23,14 @@ class _WithoutPandas(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
-def _refuse_window(start: Any, end: Any, today: date) -> None:
-    """Raises UsageError for a window that ends before it starts, or after today."""
+def _last_date(start: Any, end: Any, today: date) -> date:
+    """Where the window ends. Raises UsageError for one that ends before it starts, or after today."""
     last = end.date() if end else today - timedelta(days=1)
     if start and start.date() > last:
         raise click.UsageError(f"--from {start:%Y-%m-%d} is after the last date, {last}: give the earlier date first")
     if last > today:
         raise click.UsageError(f"--to {last} is after today ({today}): no agency has that yet")
+    return last
 
 
 @click.command()
@@ -86,8 +87,7 @@ def run(
         settings = load_settings(today=today.date() if today else None)
         if replay:
             settings = changed(settings, replay=Path(replay).resolve())
-        _refuse_window(start, end, settings.today)
-        last = end.date() if end else settings.today - timedelta(days=1)
+        last = _last_date(start, end, settings.today)
         first = start.date() if start else (date.min if end is None and start is None else last - timedelta(days=29))
         days = 30 if first == date.min else (settings.today - first).days + 1
         url = ""

@@ -97,7 +97,7 @@ def test_what_asking_again_cannot_heal_is_asked_once(place: Place, fault: PutFau
     keeps_the_old_version(place, fault, promised, *ENDED_AT_ONCE[promised])
     last = place.ws.lake.query("SELECT rincian FROM lake.ops.hasil WHERE status = 'gagal_tarik' ORDER BY selesai")
     assert "; 1 attempt, " in last["rincian"][-1] or "the next attempt in 3600" in last["rincian"][-1]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @keeps("tetes")

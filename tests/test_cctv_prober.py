@@ -22,6 +22,7 @@ from connectors.cctv.prober import Pace, Prober
 from connectors.cctv.siaran_tiruan import playlist
 from connectors.sandbox import World, build_app, in_thread
 from tests.support.faulty_server import answer, own_certificate, raw_server
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 HOUR = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -50,11 +51,6 @@ def no_name(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def test_each_state_is_told_apart_on_a_real_server(base: str, tmp_path: Path, no_name: None) -> None:

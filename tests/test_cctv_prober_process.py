@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import connectors.cctv.sandbox as stand_in
 from connectors.cctv.logbook import GzipFault, Logbook, LogbookBusy, gunzip, intact_length, pack
 from connectors.cctv.supervisor import supervise
 from connectors.sandbox import World, build_app, in_thread
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 HOUR = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -45,13 +46,6 @@ def beats(root: Path) -> list[str]:
         lines = [json.loads(line) for line in gunzip(whole).splitlines()] if whole else []
         found += [line["t"] for line in lines if line["status"] == "heartbeat"]
     return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_torn_tail_costs_the_torn_round_wherever_it_is_cut(tmp_path: Path) -> None:
@@ -137,7 +131,7 @@ def test_sigkill_costs_a_round_at_most_and_the_gap_is_unknown_not_down(base: str
 
     def run_until(rounds: int) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, cwd=ROOT)
-        wait_for(lambda: len(beats(tmp_path)) >= rounds)
+        until(lambda: len(beats(tmp_path)) >= rounds)
         return process
 
     first = run_until(3)
@@ -147,7 +141,7 @@ def test_sigkill_costs_a_round_at_most_and_the_gap_is_unknown_not_down(base: str
     survived = beats(tmp_path)
     assert survived[: len(seen)] == seen
     two_slots_on = datetime.fromisoformat(survived[-1]).timestamp() + 600
-    wait_for(lambda: start + (time.time() - wall) * 1200 > two_slots_on)
+    until(lambda: start + (time.time() - wall) * 1200 > two_slots_on)
     second = run_until(len(survived) + 2)
     second.kill()
     second.wait()
@@ -221,15 +215,15 @@ def test_a_killed_worker_is_started_again_and_all_ends_on_sigterm(base: str, tmp
     command = [sys.executable, "-m", "connectors.cctv.prober", "--cameras", str(cameras), "--out", str(out)]
     process = subprocess.Popen([*command, "--every", "1", "--spread", "0", "--supervise"], cwd=ROOT)
     try:
-        wait_for(lambda: len(beats(out)) >= 1)
+        until(lambda: len(beats(out)) >= 1)
         (worker,) = children(process.pid)
         os.kill(worker, signal.SIGKILL)
         before = len(beats(out))
-        wait_for(lambda: len(beats(out)) > before)
+        until(lambda: len(beats(out)) > before)
         (worker,) = children(process.pid)
         process.terminate()
         assert process.wait(15) == 0
-        wait_for(lambda: not alive(worker))
+        until(lambda: not alive(worker))
     finally:
         process.kill()
         process.wait()
@@ -241,11 +235,11 @@ def test_a_worker_ends_when_its_supervisor_was_killed(base: str, tmp_path: Path)
     command = [sys.executable, "-m", "connectors.cctv.prober", "--cameras", str(cameras), "--base", base]
     command += ["--out", str(tmp_path / "log"), "--every", "1", "--spread", "0", "--supervise"]
     process = subprocess.Popen(command, cwd=ROOT)
-    wait_for(lambda: bool(children(process.pid)) and (tmp_path / "log" / ".denyut").exists())
+    until(lambda: bool(children(process.pid)) and (tmp_path / "log" / ".denyut").exists())
     (worker,) = children(process.pid)
     process.kill()
     process.wait()
-    wait_for(lambda: not alive(worker))
+    until(lambda: not alive(worker))
 
 
 def test_a_worker_that_hangs_is_replaced_and_one_with_wrong_arguments_is_not(tmp_path: Path) -> None:
@@ -258,7 +252,7 @@ def test_a_worker_that_hangs_is_replaced_and_one_with_wrong_arguments_is_not(tmp
         )
     )
     thread.start()
-    wait_for(lambda: starts.exists() and len(starts.read_text()) >= 2)
+    until(lambda: starts.exists() and len(starts.read_text()) >= 2)
     stop.set()
     thread.join(10)
     assert result == [0]

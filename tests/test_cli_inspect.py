@@ -39,7 +39,7 @@ def test_help_loads_nothing_heavy_and_comes_at_once() -> None:
     began = time.monotonic()
     subprocess.run([SSP, "--help"], capture_output=True, check=True)
     # 0.05 s on an idle machine; the bound only finds a heavy import.
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "quarantine list"])

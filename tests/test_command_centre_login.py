@@ -206,7 +206,7 @@ def test_a_stream_ends_with_its_session(visitor: Visitor, home: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(httpx.RemoteProtocolError):
             events.read()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
 
 # --- forms that another site sends

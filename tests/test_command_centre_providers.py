@@ -21,6 +21,7 @@ from ssp_pipeline.command_centre.oidc import Provider as OidcProvider
 from ssp_pipeline.command_centre.service import Centre, OidcOptions, ProxyOptions
 from tests.support.command_centre import HOME, Visitor, options, serving, trail
 from tests.support.oidc_provider import CLIENT, SECRET, Provider, provider, shared_key
+from tests.support.waiting import free_port
 
 ROLES: dict[str, Any] = {"sekretariat": "pimpinan", "walidata": "operator", "opd": "instansi"}
 
@@ -45,12 +46,6 @@ class Office:
 
     def log_in(self, visitor: Visitor, onward: str = "/harga") -> httpx.Response:
         return visitor.get(self.way_back(visitor, onward))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

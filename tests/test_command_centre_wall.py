@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from ssp_pipeline.command_centre.service import Centre, Options
 from tests.support.command_centre import Visitor, serving, with_people
 from tests.support.command_centre_browser import log_in, looking
+from tests.support.waiting import until
 from tests.support.workspace import Small
 from warehouse import snapshot
 from warehouse.modelling import find_models
@@ -150,14 +150,4 @@ def test_a_version_whose_files_are_gone_is_left_for_the_next(wall: Wall) -> None
         hidden.rename(folder)
         assert visitor.get("/cctv").status_code == 200
         made = wall.publish(leave_out=4)
-        assert f"Cuplikan {made}" in _until(visitor, made)
-
-
-def _until(visitor: Visitor, name: str) -> str:
-    """The page when it has taken up a version."""
-    for _ in range(200):
-        text = visitor.get("/pokir").text
-        if name in text:
-            break
-        threading.Event().wait(0.05)
-    return text
+        until(lambda: f"Cuplikan {made}" in visitor.get("/pokir").text)

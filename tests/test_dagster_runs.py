@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from assets import sources
 from assets.workspace import Workspace
 from ssp_pipeline.instance import open_instance
 from tests.support.dagster_office import ROOT, TODAY, Office, assets, materialize, named, settings, workspace
+from tests.support.waiting import until
 from warehouse.checks import Checker
 
 ANGKA = dg.AssetKey(["source", "uji__angka"])
@@ -274,13 +274,6 @@ def process(home: Path, office: Office, dataset: str, day: date) -> "subprocess.
     return subprocess.Popen(
         [sys.executable, "-m", "tests.support.dagster_office", *arguments], cwd=ROOT, env=environment
     )
-
-
-def until(what: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_two_runs_on_one_host_take_turns_and_a_killed_one_does_not_hold_the_line(tmp_path: Path) -> None:

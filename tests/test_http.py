@@ -233,12 +233,12 @@ def test_an_encoding_that_was_not_asked_for_is_refused(client: HttpClient) -> No
 
 @pytest.mark.parametrize("limits", [{"max_ratio": 100}, {"max_ratio": 1e9, "max_decompressed_bytes": 8 << 20}])
 def test_a_gzip_bomb_is_stopped_early(host: str, fault: Callable[..., None], limits: dict[str, Any]) -> None:
-    fault("bom_gzip", arg={"mb": 4096})
+    fault("bom_gzip", arg={"mb": 65536})
     start = time.monotonic()
     with make(host, **limits) as client, pytest.raises(AnswerTooLarge) as caught:
         client.request("GET", "/baris")
     assert (caught.value.reason_code, caught.value.attempts) == ("bom_dekompresi", 1)
-    assert time.monotonic() - start < 3, "4 GiB were not decompressed"
+    assert time.monotonic() - start < 20, "64 GiB were not decompressed"
 
 
 @pytest.mark.parametrize("announced", [True, False])

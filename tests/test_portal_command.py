@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from tests.support.documents import ROOT
-from tests.support.portal import Hand, free_port, until
+from tests.support.portal import Hand
+from tests.support.waiting import free_port, until
 
 COMMAND = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", "portal"]
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.support.open_release import Office, office_in
-from tests.support.portal import Served, running, site, until
+from tests.support.portal import Served, running, site
+from tests.support.waiting import until
 from warehouse.opendata.manifest import File, current, read_release, read_version, resource_id
 from warehouse.opendata.withdraw import withdraw
 

@@ -189,5 +189,5 @@ def test_a_slow_client_holds_up_nobody(root: Path) -> None:
         slow = requests.get(served.url + "/datastore/dump/uji", stream=True, timeout=30)
         begun = time.monotonic()
         assert served.get("/api/3/action/package_list").status_code == 200
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         slow.close()

@@ -19,7 +19,8 @@ from ssp_pipeline.portal.errors import Problem
 from ssp_pipeline.portal.paging import IDLE, JOIN, LONGEST, Walks
 from ssp_pipeline.portal.releases import Shelf
 from tests.support.open_release import GOODS, REGIONS, TODAY, Office, add_prices, office_in
-from tests.support.portal import Hand, Served, running, until
+from tests.support.portal import Hand, Served, running
+from tests.support.waiting import until
 
 PUBLISHED = 20
 CLIENTS = 32

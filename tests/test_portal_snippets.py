@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +15,7 @@ import pytest
 from ssp_pipeline.portal.site import SITE, SiteOptions, render_site
 from tests.support.open_release import CONTRACTS, PUBLISHER, publish_all, small_lake, write_contracts
 from tests.support.portal import Served, running
+from tests.support.waiting import until
 from warehouse.opendata.manifest import read_version
 
 DATASETS = ("harga_uji", "kamera_uji", "penerimaan_uji")
@@ -55,10 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             publisher=replace(PUBLISHER, base_url=found.url),
             site=lambda public, making, release: render_site(public, making, release, options),
         )
-        until = time.monotonic() + 10
-        while found.get("/status").json()["rilis"] != 1:
-            assert time.monotonic() < until, "the release is not taken up"
-            time.sleep(0.05)
+        until(lambda: found.get("/status").json()["rilis"] == 1)
         yield found
 
 

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,7 @@ import requests
 
 from connectors.sandbox import CONNECTORS, World, build_app, discover, in_thread, main, running, write_inbox
 from tests.support.fault_office import TODAY, office
+from tests.support.waiting import until
 
 AGENCY = """
 from starlette.requests import Request
@@ -137,15 +137,11 @@ def test_stand_ins_run_as_a_process_with_the_same_bytes_each_time(roots: list[Pa
     assert seen[0][0] == f"{world.rng('uji', 0).randrange(10**9)} Rp/kg"
 
 
-def free_of(url: str, seconds: float = 5) -> bool:
-    port = int(url.rsplit(":", 1)[1])
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            return True
-        time.sleep(0.05)
+def closed(url: str) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), 1).close()
+    except OSError:
+        return True
     return False
 
 
@@ -163,12 +159,12 @@ def test_stand_ins_end_when_their_parent_is_killed(roots: list[Path]) -> None:
         url = parent.stdout.readline().strip()
         assert get(f"{url}/_sehat").ok
         os.kill(parent.pid, signal.SIGKILL)
-    assert free_of(url)
+    until(lambda: closed(url))
 
 
 def test_stand_ins_end_after_their_lifetime(roots: list[Path]) -> None:
     with running(World(today=TODAY), roots, max_lifetime=0.3) as url:
-        assert free_of(url)
+        until(lambda: closed(url))
 
 
 def test_a_stand_in_that_cannot_start_says_so(tmp_path: Path) -> None:

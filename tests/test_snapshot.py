@@ -16,6 +16,7 @@ import pytest
 
 from connectors.durable import fsync_path
 from tests.support.tiny_lake import TinyLake
+from tests.support.waiting import until
 from tests.support.workspace import ROOT, Small
 from warehouse import snapshot
 from warehouse.lake import plain_type
@@ -296,6 +297,7 @@ def test_a_reader_of_latest_sees_whole_versions_during_twenty_publishes(tiny: Ti
             tiny.put(tiny.stok, DAYS, price, rows=1)
             assert tiny.publish().created
             if price % 5 == 0:
+                until(lambda price=price: price in seen)  # the reader keeps up, however slow the machine
                 snapshot.prune(tiny.lake, tiny.snapshots, keep=3, keep_days=0)
     finally:
         stop.set()  # else a failure above would leave the reader polling, and the tests waiting for it, for ever

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from ssp_pipeline.instance import process_tag
 from ssp_pipeline.settings import ROOT
 from ssp_pipeline.up import fail_abandoned
 from tests.support.command_centre import PASSWORD, Visitor
+from tests.support.waiting import free_port
 
 START = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", "up"]
 LAUNCH = """mutation($job: String!) { launchRun(executionParams: {mode: "default", runConfigData: {}, selector: {
@@ -31,12 +31,6 @@ LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { name loadS
   __typename ... on PythonError { message } } } } } }"""
 TIMERS = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
   schedules { name scheduleState { status } } sensors { name sensorState { status } } } } } }"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

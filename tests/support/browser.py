@@ -11,9 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_PATIENCE = 30_000
+"""Milliseconds until a wait for the page fails; a machine may be busy."""
+expect.set_options(timeout=_PATIENCE)
+
 WIDTHS = (375, 1024, 1920)
 """A phone, a laptop, a screen on a wall."""
 
@@ -50,7 +54,7 @@ def opened(
     """
     context = browser.new_context(locale="id-ID", timezone_id="Asia/Jakarta", **options)  # type: ignore[arg-type]
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(_PATIENCE)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     expected = f"the server responded with a status of {refused} "

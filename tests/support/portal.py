@@ -9,8 +9,7 @@ import hashlib
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -26,6 +25,7 @@ from ssp_pipeline.portal.serve import config
 from ssp_pipeline.portal.service import Options
 from ssp_pipeline.portal.site.engine import SiteOptions
 from ssp_pipeline.portal.site.render import render_site
+from tests.support.waiting import until
 from warehouse.opendata.manifest import (
     Column,
     File,
@@ -67,21 +67,6 @@ class Served:
         answer = self.post(f"/api/3/action/{name}", json=params)
         assert answer.status_code == 200, answer.text
         return answer.json()["result"]
-
-
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that happens soon."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

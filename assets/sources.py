@@ -16,7 +16,6 @@ from assets.settle import Progress
 from assets.timeliness import expected_newest, freshness_window
 from assets.workspace import Workspace
 from connectors.contract import Agency, Contract
-from connectors.contract.model import SINGLE_PARTITION
 from warehouse.ops import Outcome, here_by
 
 # Beta and preview parameters are used on purpose and pinned by the lock; their warnings would drown real ones.
@@ -104,7 +103,7 @@ def source_asset(
         yield _warning(key, workspace, contract, outcomes)
         yield _newest(key, workspace, contract, outcomes)
         metadata = _run_metadata(outcomes)
-        good = {o.partisi: o for o in outcomes if o.ok and _is_partition(o)} if partitioned else {}
+        good = {o.partisi: o for o in outcomes if o.ok and o.is_partition} if partitioned else {}
         if bad or from_files:
             for name, outcome in good.items():
                 context.log_event(
@@ -117,21 +116,10 @@ def source_asset(
             return
         for name, outcome in good.items():
             context.add_asset_metadata(_rows(contract, outcome), partition_key=name)
-        alone = [_rows(contract, o) for o in outcomes if _is_partition(o)] if not partitioned else []
+        alone = [_rows(contract, o) for o in outcomes if o.is_partition] if not partitioned else []
         yield dg.MaterializeResult(metadata=metadata | (alone[0] if alone else {}))
 
     return pull_check_commit
-
-
-def _is_partition(outcome: Outcome) -> bool:
-    """Whether the outcome speaks of a partition, not of a file or of rows whose partition is not known."""
-    if outcome.partisi == SINGLE_PARTITION:
-        return True
-    try:
-        date.fromisoformat(outcome.partisi)
-    except ValueError:
-        return False
-    return True
 
 
 def _rows(contract: Contract, outcome: Outcome) -> dict[str, Any]:
@@ -228,7 +216,7 @@ def _newest(
 ) -> dg.AssetCheckResult:
     """Whether the partition that the contract promises by now is there."""
     expected = expected_newest(contract, workspace.now)
-    newest = max((o.partisi for o in outcomes if o.ok and _is_partition(o)), default=None)
+    newest = max((o.partisi for o in outcomes if o.ok and o.is_partition), default=None)
     if newest is None or (expected is not None and newest < expected):
         # This attempt was about older dates, or failed: the lake knows.
         newest = workspace.lake.query(

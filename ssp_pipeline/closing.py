@@ -16,7 +16,7 @@ from rich.table import Table
 from assets.state import why
 from connectors.conceal import brief
 from ssp_pipeline.screen import columns, plain
-from warehouse.ops import Outcome
+from warehouse.ops import FILES, Outcome
 
 if TYPE_CHECKING:
     from assets.open_data import Outcome as OpenOutcome
@@ -40,8 +40,9 @@ class DatasetResult:
         return not self.error and bool(self.outcomes) and all(o.ok for o in self.outcomes)
 
     def row(self) -> dict[str, Any]:
-        done = [o for o in self.outcomes if not o.partisi.startswith("berkas:")]
-        newest = max((o.partisi for o in done if o.ok and (o.diterima or o.status != "kosong")), default="")
+        done = [o for o in self.outcomes if not o.partisi.startswith(FILES)]
+        partitions = [o for o in done if o.is_partition]
+        newest = max((o.partisi for o in partitions if o.ok and (o.diterima or o.status != "kosong")), default="")
         bad = [o for o in self.outcomes if not o.ok]
         if self.error or not self.outcomes:
             verdict = "galat"
@@ -56,7 +57,7 @@ class DatasetResult:
             "ditarik": sum(o.ditarik for o in done),
             "diterima": sum(o.diterima for o in done),
             "dikarantina": sum(o.dikarantina for o in done),
-            "partisi": len(done),
+            "partisi": len(partitions),
             "versi_baru": sum(o.status == "diterima" for o in done),
             "terbaru": newest,
             "putusan": verdict,

@@ -80,6 +80,19 @@ def test_codes_stay_text_and_money_exact_in_every_format(ssp: Ssp, small_warehou
     assert len(list(tmp_path.glob("*"))) == 4
 
 
+def test_what_is_no_number_is_empty_where_the_form_has_no_word_for_it(
+    ssp: Ssp, small_warehouse: Small, tmp_path: Path
+) -> None:
+    query = "SELECT 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, 1.5::DOUBLE AS c, NULL::DOUBLE AS d, 'nan' AS e"
+    code, out, _ = ssp(small_warehouse, "sql", query, "--json")
+    assert (code, orjson.loads(out)) == (0, [{"a": None, "b": None, "c": 1.5, "d": None, "e": "nan"}])
+    assert ssp(small_warehouse, "sql", query, "-o", str(tmp_path / "a.xlsx"))[0] == 0
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert sheet is not None
+    assert [c.value for c in sheet[2]] == [None, None, 1.5, None, "nan"]
+    assert ssp(small_warehouse, "sql", query, "--format", "csv")[1] == "a,b,c,d,e\nnan,-inf,1.5,,nan\n"
+
+
 def test_a_worksheet_holds_dates_and_no_formula(ssp: Ssp, small_warehouse: Small, tmp_path: Path) -> None:
     query = (
         "SELECT '=1+1' AS rumus, DATE '2026-11-20' AS tanggal, TIMESTAMPTZ '2026-11-20 07:00:00+07' AS saat, [1] AS d"
@@ -333,7 +346,7 @@ def test_forget_follows_the_keeping_period_and_verify_tells(ssp: Ssp, own: Small
     refused(ssp(own, *early), "--reason")
     assert "sudah dimusnahkan" in ssp(own, *early, "--reason", "surat 1")[1]
     refused(ssp(own, "forget", "--dataset", "pihps.ref_pasar"), "no private column")
-    refused(ssp(own, "forget", "--dataset", "samsat.pembayaran_pkb", "--month", "November", "--reason", "x"), "YYYY-MM")
+    refused(ssp(own, "forget", "--dataset", "samsat.pembayaran_pkb", "--month", "2026-13", "--reason", "x"), "'%Y-%m'")
 
 
 def test_maintain_says_what_it_did_and_leaves_everything_in_place(ssp: Ssp, own: Small) -> None:

@@ -192,9 +192,9 @@ COMMENTS = {
 class Outcome:
     """What one attempt did to one partition of one dataset.
 
-    `partisi` is an ISO date or `semua`; `berkas:<name>` where a file could not be read as a whole, and `?<date>`
-    for rows of a window whose partition could not be told (see `is_partition`). `jatuh_tempo`: business date (WIB) by
-    which the contract promises the partition, None where nothing is promised.
+    `partisi` is an ISO date or `semua`; `berkas:<name>` where a file could not be read as a whole, `berkas` for an
+    inbox as a whole, and `?<date>` for rows of a window whose partition could not be told (see `is_partition`).
+    `jatuh_tempo`: business date (WIB) by which the contract promises the partition, None where nothing is promised.
     """
 
     run_id: str
@@ -223,8 +223,8 @@ class Outcome:
 
     @property
     def is_partition(self) -> bool:
-        """Whether `partisi` names a partition of the dataset."""
-        return not self.partisi.startswith((UNPLACED, FILE))
+        """Whether `partisi` names a partition of the dataset, not its inbox, a file or rows of unknown partition."""
+        return not self.partisi.startswith((UNPLACED, FILES))
 
     def record(self) -> dict[str, Any]:
         """The row of `ops.hasil`."""

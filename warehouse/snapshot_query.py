@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
 from warehouse.duck import bare, literal
 from warehouse.snapshot import PARTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Form = Literal["csv", "json", "parquet", "xlsx"]
 
@@ -78,7 +82,10 @@ def show(con: duckdb.DuckDBPyConnection, query: str, *, rows: int = 200, width: 
 
 
 def save(con: duckdb.DuckDBPyConnection, query: str, form: Form, target: Path) -> None:
-    """Write a query's result to a file, whole or not at all. Text stays text in every form. Raises QueryError."""
+    """Write a query's result to a file, whole or not at all. Raises QueryError.
+
+    Text stays text in every form. NaN and infinity, for which JSON and a worksheet have no number, are empty there.
+    """
     result = run(con, query)
     temp = target.with_name(f".{target.name}.sementara")
     try:
@@ -87,7 +94,8 @@ def save(con: duckdb.DuckDBPyConnection, query: str, form: Form, target: Path) -
         else:
             # A connection of its own: the one that asks can write nothing.
             with closing(bare()) as out:
-                out.register("hasil", result.to_arrow_reader(_BATCH))
+                reader = result.to_arrow_reader(_BATCH)
+                out.register("hasil", _finite(reader) if form == "json" else reader)
                 out.execute(f"COPY hasil TO {literal(str(temp))} ({_COPY_OPTIONS[form]})")
         temp.replace(target)
     except duckdb.Error as error:
@@ -96,6 +104,22 @@ def save(con: duckdb.DuckDBPyConnection, query: str, form: Form, target: Path) -
         raise QueryError(f"{target}: {error.strerror or error}") from None
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _finite(reader: "pa.RecordBatchReader") -> "pa.RecordBatchReader":
+    """The same rows with nulls for floating-point values that are no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            columns = (
+                pc.if_else(pc.is_finite(column), column, None) if pa.types.is_floating(column.type) else column
+                for column in batch.columns
+            )
+            yield pa.RecordBatch.from_arrays(list(columns), schema=reader.schema)
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
 
 def _one_line(error: duckdb.Error) -> str:
@@ -114,7 +138,9 @@ def _write_xlsx(result: duckdb.DuckDBPyConnection, path: Path) -> None:
     sheet.freeze_panes = "A2"
 
     def cell(value: Any) -> Any:
-        if value is None or isinstance(value, bool | int | float | Decimal):
+        if isinstance(value, float):
+            return value if isfinite(value) else None
+        if value is None or isinstance(value, bool | int | Decimal):
             return value
         if isinstance(value, datetime):
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssp_pipeline.cli.common import looking, print_json
+from ssp_pipeline.cli.common import DATE, looking, print_json
 
 if TYPE_CHECKING:
     from warehouse.alerts import Event
-
-DATE = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssp_pipeline.cli.common import DATE, MONTH
+
 if TYPE_CHECKING:
     from assets.replay import Replayed
     from assets.workspace import Workspace
     from ssp_pipeline.settings import Settings
-
-DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
@@ -120,12 +120,16 @@ def replay_payloads(dataset: str, payloads: Sequence[str], as_json: bool) -> int
 
 @click.command()
 @click.option("--dataset", help="Only this dataset.")
-@click.option("--month", help="This month (YYYY-MM) now, before its keeping period ends; needs --dataset and --reason.")
+@click.option(
+    "--month",
+    type=MONTH,
+    help="This month (YYYY-MM) now, before its keeping period ends; needs --dataset and --reason.",
+)
 @click.option("--reason", help="Why it is destroyed early.")
 @click.option("--today", type=DATE, help="Take this date for today.")
 @click.option("--dry-run", is_flag=True, help="Only say which keys are due.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def forget(dataset: str | None, month: str | None, reason: str | None, today: Any, dry_run: bool, as_json: bool) -> int:
+def forget(dataset: str | None, month: Any, reason: str | None, today: Any, dry_run: bool, as_json: bool) -> int:
     """Destroy the keys of payloads whose keeping period is over. What only these keys open is gone for good."""
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
@@ -142,7 +146,7 @@ def forget(dataset: str | None, month: str | None, reason: str | None, today: An
         done = []
         for contract in private:
             keep = contract.ext.retensi_bulan or 0
-            months = [month] if month else workspace.keys.expired(contract.table, keep, settings.today)
+            months = [f"{month:%Y-%m}"] if month else workspace.keys.expired(contract.table, keep, settings.today)
             for one in months:
                 why = reason or f"masa simpan {keep} bulan berakhir"
                 had = one in workspace.keys.months(contract.table)
@@ -153,8 +157,6 @@ def forget(dataset: str | None, month: str | None, reason: str | None, today: An
                 else:
                     result = "kunci dimusnahkan" if had else "tidak ada kunci, dan tidak akan dibuat lagi"
                 done.append({"dataset": contract.id, "bulan": one, "hasil": result, "alasan": why})
-    except ValueError as error:  # not a month
-        raise click.ClickException(str(error)) from None
     finally:
         workspace.close()
     if as_json:

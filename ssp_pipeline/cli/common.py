@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from assets.workspace import Workspace
     from ssp_pipeline.settings import Settings
 
+DATE = click.DateTime(["%Y-%m-%d"])
+MONTH = click.DateTime(["%Y-%m"])
+
 
 def print_json(facts: Any) -> None:
     """Write facts to stdout as indented JSON."""

@@ -201,7 +201,7 @@ def quarantine_list(dataset: str | None, as_json: bool) -> int:
 @quarantine.command("show")
 @click.argument("dataset")
 @click.option("--partition", help="Only this partition.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def quarantine_show(dataset: str, partition: str | None, limit: int, as_json: bool) -> int:
     """The quarantined rows of a dataset; private columns are masked."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ssp_pipeline.cli.common import print_json
+from ssp_pipeline.cli.common import DATE, print_json
 
 if TYPE_CHECKING:
     from assets.open_data import Outcome
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from warehouse.opendata.contract import OpenContract
     from warehouse.opendata.decisions import Decisions
     from warehouse.opendata.store import Store
-
-DATE = click.DateTime(formats=["%Y-%m-%d"])
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-DATE = click.DateTime(formats=["%Y-%m-%d"])
+from ssp_pipeline.cli.common import DATE
 
 
 class _WithoutPandas(MetaPathFinder):

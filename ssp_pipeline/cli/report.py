@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssp_pipeline.cli.common import looking, print_json, writing
+from ssp_pipeline.cli.common import DATE, looking, print_json, writing
 
 if TYPE_CHECKING:
     from assets.report.governor.desk import Made
     from assets.report.governor.inputs import Kind
     from assets.report.governor.staff import Deed
     from ssp_pipeline.settings import Settings
-
-DATE = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()

@@ -5,9 +5,11 @@ a .gz file. Does not belong here: when a fault strikes and what happens on the w
 documents each name).
 """
 
+import copy
 import gzip
+import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -210,20 +212,25 @@ def _set(default: Callable[[Any], object]) -> Callable[[Row, Arg], None]:
     return change
 
 
+def _date(value: Any) -> tuple[datetime, str] | None:
+    """The date that a text is, and its format."""
+    for form in _DATE_FORMATS:
+        try:
+            return datetime.strptime(str(value).strip(), form), form  # noqa: DTZ007
+        except ValueError:
+            continue
+    return None
+
+
 def _future(row: Row, arg: Arg) -> None:
     holder, key = _holder(row, arg.get("bidang"))
     if "nilai" in arg:
         holder[key] = arg["nilai"]
         return
-    value = str(holder[key]).strip()
-    for form in _DATE_FORMATS:
-        try:
-            moved = datetime.strptime(value, form) + timedelta(days=int(arg.get("hari", 400)))  # noqa: DTZ007
-        except ValueError:
-            continue
-        holder[key] = moved.strftime(form)
-        return
-    raise FaultError(f"bidang {key!r} bernilai {value!r}: bukan tanggal yang dikenal, beri 'nilai'")
+    found = _date(holder[key])
+    if found is None:
+        raise FaultError(f"bidang {key!r} bernilai {holder[key]!r}: bukan tanggal yang dikenal, beri 'nilai'")
+    holder[key] = (found[0] + timedelta(days=int(arg.get("hari", 400)))).strftime(found[1])
 
 
 def _other_locale(value: Any) -> object:
@@ -266,6 +273,44 @@ def _cp1252(body: bytes, arg: Arg) -> bytes:
 
 BODY_FAULTS: dict[str, Callable[[bytes, Arg], bytes]] = {"bom_depan": _bom, "cp1252": _cp1252}
 
+_SUITS: dict[str, Callable[[Any], bool]] = {
+    "kode_sistem_lain": lambda value: re.fullmatch(r"12[.]?\d\d", str(value)) is not None,
+    "komoditas_asing": lambda value: isinstance(value, str) and re.search(r"[A-Za-z]{3}", value) is not None,
+    "tanggal_tanpa_tahun": lambda value: isinstance(value, str) and _date(value) is not None,
+    "angka_lokal_lain": lambda value: re.fullmatch(r"(Rp )?\d[\d.,]{3,}", str(value)) is not None,
+}
+"""Values that a drawn fault may replace; without a line here any."""
+_NO_FIELD = {"bidang_baru", "bidang_baru_bersarang", "bidang_balik_urut"}
+
+
+def _leaves(row: Row, path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        elif not isinstance(value, list):
+            yield path + key, value
+
+
+def _drawn(name: str, document: Document, arg: Arg) -> bytes:
+    """A row fault in a row and field that the number `undi` draws."""
+    change, default = ROW_FAULTS[name]
+    rng = random.Random(int(arg["undi"]))
+    rows = document.rows(arg.get("di"))
+    number = rng.randrange(len(rows))
+    suits = _SUITS.get(name, lambda value: value is not None)
+    fields = [{"bidang": path} for path, value in _leaves(rows[number]) if suits(value)]
+    whole = document.value
+    for field in [{}] if name in _NO_FIELD else rng.sample(fields, len(fields)):
+        document.value = copy.deepcopy(whole)
+        try:
+            tried = document.rows(arg.get("di"))
+            for row in tried if default == "semua" else [tried[number]]:
+                change(row, {**arg, **field})
+        except FaultError:
+            continue
+        return document.dump()
+    raise FaultError(f"tidak ada bidang yang cocok di baris {number}")
+
 
 def mutate(name: str, body: bytes, arg: Arg) -> bytes:
     """The answer's body with one content fault in it. Raises FaultError when it cannot be put there."""
@@ -273,6 +318,8 @@ def mutate(name: str, body: bytes, arg: Arg) -> bytes:
         return BODY_FAULTS[name](body, arg)
     change, default = ROW_FAULTS[name]
     document = Document(body)
+    if "undi" in arg:
+        return _drawn(name, document, arg)
     for row in _chosen(document.rows(arg.get("di")), arg, default):
         change(row, arg)
     return document.dump()

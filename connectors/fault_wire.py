@@ -50,12 +50,21 @@ class Exchange:
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, rule: "Rule") -> None:
         self.rule = rule
-        self.arg: Mapping[str, Any] = rule.arg
+        self._answer: Answer | None = None
         self._app, self._scope, self._receive, self._send = app, scope, receive, send
         self.transport: asyncio.Transport | None = scope.get("extensions", {}).get(TRANSPORT)
 
+    @property
+    def arg(self) -> Mapping[str, Any]:
+        return self.rule.arg
+
     async def answer(self) -> Answer:
         """What the stand-in would have said, without a Content-Encoding."""
+        if self._answer is None:
+            self._answer = await self._true_answer()
+        return self._answer
+
+    async def _true_answer(self) -> Answer:
         status, headers, body = 500, [], bytearray()
 
         async def keep(message: Message) -> None:

@@ -1,8 +1,8 @@
 """Fault mode of the stand-ins: every way in which an agency's answer goes wrong, real at the wire.
 
-Belongs here: rules that say when a fault strikes, the middleware that makes it, the control endpoint, and
-random faults by seed. Does not belong here: how each is made, on the wire (`fault_wire.py`) and in rows
-(`fault_rows.py`), and what a client does about them.
+Belongs here: rules that say when a fault strikes, the middleware that makes it, and the control endpoint. Does not
+belong here: how each is made, on the wire (`fault_wire.py`) and in rows (`fault_rows.py`), which a seed brings
+(`fault_seed.py`), and what a client does about them.
 
     POST   /_gangguan   {"cocok": "<regex on path?query>", "gangguan": "<name>", "kali": 1, "mulai": 1, "arg": {}}
     GET    /_gangguan   the rules with how often each was seen and has struck, and faults that could not be made
@@ -41,7 +41,8 @@ path (or several) of the announced total (default: the usual names outside the r
 | total_menyusut | the announced total less `nilai` at each strike [nilai 1]; with `mulai` 2 it shrinks while paging |
 
 Rows, in JSON, NDJSON or a .gz file of them. `bidang` is the wire name (dotted into nested objects), `baris` a row
-number, a list of them or "semua", `nilai` the value to put:
+number, a list of them or "semua", `nilai` the value to put. `undi` (a number) draws field and row instead of naming
+them, out of those for which the fault makes sense:
 
 | name | what is changed |
 |---|---|
@@ -60,15 +61,15 @@ number, a list of them or "semua", `nilai` the value to put:
 | bom_depan | UTF-8 BOM before the body |
 | cp1252 | the body in cp1252, with a dash and an accent in `bidang` [first text field, baris 0] |
 
-With a seed (`--faults SEED`) a small share of requests meets one of the faults of SEEDED, never twice running
-for the same request, so that one retry heals it.
+With a seed (`--faults SEED`) a small share of requests meets a fault, never twice running for the same request: one of
+those of the transport that a retry heals, or with `--every-fault` any of the above, some of which stay. GET tells
+under `dari_benih` how often each has struck.
 """
 
-import hashlib
 import json
-import random
 import re
 import urllib.parse
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,17 +80,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.fault_rows import FaultError
+from connectors.fault_seed import SeededFaults
 from connectors.fault_wire import FAULTS, Answer, Exchange
-
-SEEDED: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("429_detik", {"detik": 0}),
-    ("429_tanggal", {"detik": 1}),
-    ("5xx", {}),
-    ("putus", {}),
-    ("gzip_terpotong", {}),
-    ("panjang_salah", {}),
-)
-"""Faults that come by seed: of the transport alone, and one retry heals each."""
 
 
 @dataclass
@@ -105,25 +97,36 @@ class Rule:
     seen: int = 0
     struck: int = 0
     memory: list[Answer] = field(default_factory=list)
+    by_seed: bool = False
+
+    @property
+    def due(self) -> bool:
+        return self.seen >= self.start and not self.spent
+
+    @property
+    def spent(self) -> bool:
+        return self.times != 0 and self.struck >= self.times
 
 
 class FaultBook:
     """The rules in force, and the faults that a seed brings."""
 
-    def __init__(self, *, seed: int | None = None, rate: float = 0.02) -> None:
-        self.seed = seed
-        self.rate = rate
+    def __init__(self, seeded: SeededFaults | None = None) -> None:
+        self.seeded = seeded
         self.rules: list[Rule] = []
         self.errors: list[str] = []
-        self._asked: dict[str, int] = {}
-        self._hurt: set[str] = set()
+        self.struck_by_seed: Counter[str] = Counter()
 
     @property
     def idle(self) -> bool:
-        return not self.rules and self.seed is None
+        return not self.rules and self.seeded is None
 
     def add(self, spec: object) -> None:
         """Take one rule as the control endpoint gets it. Raises FaultError that names what is wrong."""
+        self.rules.append(self._rule(spec))
+
+    @staticmethod
+    def _rule(spec: object) -> Rule:
         if not isinstance(spec, dict):
             raise FaultError("aturan harus berupa objek JSON")
         unknown = set(spec) - {"cocok", "gangguan", "kali", "mulai", "arg", "isi"}
@@ -143,7 +146,7 @@ class FaultBook:
             body = re.compile(spec["isi"]) if "isi" in spec else None
         except (re.error, TypeError) as exc:
             raise FaultError(f"'cocok' atau 'isi' bukan regex: {exc}") from exc
-        self.rules.append(Rule(match, name, times, start, arg, body))
+        return Rule(match, name, times, start, arg, body)
 
     def clear(self) -> None:
         self.rules.clear()
@@ -151,7 +154,8 @@ class FaultBook:
 
     def state(self) -> dict[str, Any]:
         return {
-            "benih": self.seed,
+            "benih": self.seeded and self.seeded.seed,
+            "dari_benih": dict(self.struck_by_seed),
             "galat": self.errors,
             "aturan": [
                 {
@@ -167,8 +171,8 @@ class FaultBook:
             ],
         }
 
-    def choose(self, target: str, body: bytes) -> Rule | None:
-        """The rule whose fault this request meets, counted as struck."""
+    def choose(self, target: str, body: bytes) -> list[Rule]:
+        """The rule whose fault this request meets; by seed several, of which the first that can be made is meant."""
         plain = urllib.parse.unquote_plus(target)
         text = urllib.parse.unquote_plus(body.decode("latin-1"))
         due: Rule | None = None
@@ -178,25 +182,20 @@ class FaultBook:
             if rule.body is not None and not rule.body.search(text):
                 continue
             rule.seen += 1
-            if due is None and rule.seen >= rule.start and (rule.times == 0 or rule.struck < rule.times):
+            if due is None and rule.due:
                 due = rule
         if due is not None:
-            due.struck += 1
-            return due
-        return None if self.seed is None else self._seeded(target)
+            return [due]
+        drawn = [self._rule(spec) for spec in self.seeded.draw(target)] if self.seeded else []
+        for rule in drawn:
+            rule.seen, rule.by_seed = 1, True
+        return drawn
 
-    def _seeded(self, target: str) -> Rule | None:
-        number = self._asked[target] = self._asked.get(target, 0) + 1
-        if target in self._hurt:
-            self._hurt.discard(target)
-            return None
-        digest = hashlib.sha256(f"{self.seed}\x1f{target}\x1f{number}".encode()).digest()
-        rng = random.Random(int.from_bytes(digest[:8]))
-        if rng.random() >= self.rate:
-            return None
-        self._hurt.add(target)
-        name, arg = rng.choice(SEEDED)
-        return Rule(re.compile(""), name, arg=arg, seen=1, struck=1)
+    def struck(self, rule: Rule) -> None:
+        """Note that a rule's fault was made. One that came by seed stays as long as it has to strike."""
+        if rule.by_seed:
+            self.struck_by_seed[rule.fault] += 1
+            self.rules = [r for r in self.rules if r is not rule] + ([] if rule.spent else [rule])
 
 
 class FaultMiddleware:
@@ -214,16 +213,23 @@ class FaultMiddleware:
         if any(rule.body is not None for rule in self.book.rules):
             body, receive = await _read_ahead(receive)
         query = scope["query_string"].decode("latin-1")
-        rule = self.book.choose(scope["path"] + (f"?{query}" if query else ""), body)
-        if rule is None:
+        rules = self.book.choose(scope["path"] + (f"?{query}" if query else ""), body)
+        if not rules:
             await self.app(scope, receive, send)
             return
-        meet = Exchange(self.app, scope, receive, send, rule)
-        try:
-            await FAULTS[rule.fault](meet)
-        except FaultError as exc:
-            self.book.errors.append(f"{rule.fault}: {exc}")
-            await meet.reply(500, [(b"content-type", b"text/plain; charset=utf-8")], str(exc).encode())
+        meet = Exchange(self.app, scope, receive, send, rules[0])
+        for rule in rules:
+            meet.rule = rule
+            rule.struck += 1
+            try:
+                await FAULTS[rule.fault](meet)
+            except FaultError as exc:
+                error = f"{rule.fault}: {exc}"
+                continue
+            self.book.struck(rule)
+            return
+        self.book.errors.append(error)
+        await meet.reply(500, [(b"content-type", b"text/plain; charset=utf-8")], error.encode())
 
 
 async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:

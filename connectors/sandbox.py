@@ -11,7 +11,7 @@ An agency's `sandbox.py` has at least one of
 
 Write the endpoints as `async def`: a plain `def` costs a thread hop for each request. Run by hand:
 
-    python -m connectors.sandbox --seed 1 --today 2026-11-20 --port 8800 [--replay DIR] [--faults SEED]
+    python -m connectors.sandbox --seed 1 --today 2026-11-20 --port 8800 [--replay DIR] [--faults SEED [--every-fault]]
 """
 
 import argparse
@@ -43,6 +43,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.fault_seed import SeededFaults
 from connectors.fault_wire import TRANSPORT
 from connectors.faults import FaultBook, FaultMiddleware, control_routes
 from connectors.registry import import_part
@@ -359,6 +360,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--replay", type=Path, help="folder of real series to serve in the same formats")
     parser.add_argument("--faults", type=int, metavar="SEED", help="inject transport faults that a retry heals")
+    parser.add_argument("--every-fault", action="store_true", help="with --faults: any fault, also such as stay")
     parser.add_argument("--root", type=Path, action="append", help="folder of agency folders (repeatable)")
     parser.add_argument("--tied", action="store_true", help="end when stdin closes or the parent dies")
     parser.add_argument("--max-lifetime", type=float, default=0, help="seconds; 0 means no limit")
@@ -374,7 +376,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         replay=given.replay,
         reference=reference_reader((*roots, CONNECTORS)),
     )
-    app = build_app(world, discover(roots), faults=FaultBook(seed=given.faults))
+    seeded = None if given.faults is None else SeededFaults(given.faults, every=given.every_fault)
+    app = build_app(world, discover(roots), faults=FaultBook(seeded))
 
     def ready(url: str) -> None:
         print(url, flush=True)

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from connectors.fault_rows import BODY_FAULTS, NIK_LIKE, ROW_FAULTS
+from connectors.fault_seed import SeededFaults
 from connectors.fault_wire import FAULTS
 from connectors.faults import FaultBook, FaultError
 from connectors.http import HttpClient
@@ -129,7 +130,7 @@ def test_an_error_in_a_stand_in_is_a_500_and_the_shell_goes_on(host: str) -> Non
 
 def seeded(seed: int, count: int) -> list[int]:
     """Attempts that each of `count` requests took under faults of this seed."""
-    app = build_app(World(today=TODAY), [("uji", office())], faults=FaultBook(seed=seed, rate=0.3))
+    app = build_app(World(today=TODAY), [("uji", office())], faults=FaultBook(SeededFaults(seed, rate=0.3)))
     with (
         in_thread(app) as url,
         HttpClient(f"{url}/uji", user_agent="uji", sleep=lambda seconds: None, rng=random.Random(1)) as client,
@@ -146,6 +147,24 @@ def test_seeded_faults_are_the_same_for_a_seed_and_one_retry_heals_each() -> Non
     assert set(first) == {1, 2}
     assert first == seeded(1, 60)
     assert first != seeded(2, 60)
+
+
+def of_any_kind(seed: int, count: int) -> dict[str, int]:
+    """Faults that `count` requests met, each of which was to meet one, and how often each."""
+    app = build_app(World(today=TODAY), [("uji", office())], faults=FaultBook(SeededFaults(seed, rate=1, every=True)))
+    with in_thread(app) as url:
+        for n in range(count):
+            with contextlib.suppress(requests.RequestException), get(f"{url}/uji/daftar?hal={n}", stream=True) as reply:
+                reply.raw.read(100)
+            state = requests.delete(f"{url}/_gangguan", timeout=5).json()  # a fault that stays would meet the next ones
+    assert state["benih"] == seed
+    return dict(state["dari_benih"])
+
+
+def test_a_seed_can_bring_every_fault_and_brings_the_same_ones_again() -> None:
+    first = of_any_kind(1, 150)
+    assert first.keys() == FAULTS.keys()
+    assert of_any_kind(1, 40) == of_any_kind(1, 40) != of_any_kind(2, 40)
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from connectors.fault_seed import PASSING
 from connectors.sandbox import CONNECTORS, World, build_app, discover, in_thread, main, running, write_inbox
 from tests.support.fault_office import TODAY, office
 from tests.support.waiting import until
@@ -184,6 +186,25 @@ def test_wrong_options_are_refused(capsys: pytest.CaptureFixture[str], roots: li
         pytest.raises(OSError, match="choose another --port"),
     ):
         main(["--port", str(taken.getsockname()[1]), "--root", str(roots[0])])
+
+
+def test_the_command_serves_every_fault_by_seed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from ssp_pipeline.cli import main; main()", "sandbox", "--port", "0"]
+    own = {**os.environ, "SSP_HOME": str(tmp_path)}
+    refused = subprocess.run([*command, "--every-fault"], env=own, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "--every-fault needs --faults SEED" in refused.stderr) == (2, True)
+    with subprocess.Popen(
+        [*command, "--faults", "7", "--every-fault"], env=own, stdout=subprocess.PIPE, text=True
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        for number in range(200):
+            with suppress(requests.RequestException):
+                get(f"{url}/tirtanadi/api/produksi?tanggal=2026-11-{number % 20 + 1:02}").close()
+        state = get(f"{url}/_gangguan").json()
+        process.terminate()
+    assert state["benih"] == 7
+    assert state["dari_benih"].keys() - {name for name, _ in PASSING}
 
 
 def test_seeded_faults_run_in_the_process(roots: list[Path]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-DATE = click.DateTime(formats=["%Y-%m-%d"])
+from ssp_pipeline.cli.common import DATE
 
 
 @click.command()
@@ -13,8 +13,11 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--today", type=DATE, help="Business date they take for now.")
 @click.option("--replay", type=click.Path(exists=True, file_okay=False), help="Serve the real series in DIR.")
 @click.option("--faults", type=int, help="Serve faults that a retry heals, by this seed.")
+@click.option("--every-fault", is_flag=True, help="With --faults: any fault, also such as stay or change rows.")
 @click.option("--inbox/--no-inbox", default=False, help="Also drop the offices' files into the inbox.")
-def sandbox(port: int, seed: int | None, today: Any, replay: str | None, faults: int | None, inbox: bool) -> int:
+def sandbox(
+    port: int, seed: int | None, today: Any, replay: str | None, faults: int | None, every_fault: bool, inbox: bool
+) -> int:
     """Run the stand-in agencies in the foreground. The first line on stdout is their address."""
     from dataclasses import replace as changed
     from datetime import timedelta
@@ -40,6 +43,10 @@ def sandbox(port: int, seed: int | None, today: Any, replay: str | None, faults:
         arguments += ["--replay", str(settings.replay)]
     if faults is not None:
         arguments += ["--faults", str(faults)]
+    if every_fault:
+        if faults is None:
+            raise click.UsageError("--every-fault needs --faults SEED")
+        arguments.append("--every-fault")
     try:
         main(arguments)
     except OSError as error:  # the port is taken

@@ -3,9 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from connectors.durable import locked
 from tests.support.workspace import Small, build
+
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")  # an example may take any time: the machine may be busy
 
 _LONGEST = (
     "test_crash", "test_cli_inspect", "test_command_centre_browser", "test_command_centre_pages", "test_docs",

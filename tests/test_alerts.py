@@ -217,7 +217,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(steps=STEPS, calm=st.sampled_from([0, 10, 24]))
 def test_whatever_comes_the_record_of_an_alert_is_a_whole_life(steps: Steps, calm: int) -> None:
     """Held for every sequence: numbered without gaps, begun once, ended at most once and last, one open life a key."""

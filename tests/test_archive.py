@@ -62,7 +62,7 @@ def test_the_manifest_is_plain_lines_of_the_month(archive: Archive, root: Path) 
     assert (last["jenis"], last["count"]) == ("akhir", 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.binary(max_size=300), max_size=6),
     st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3),

@@ -51,7 +51,7 @@ def test_without_a_login_every_address_leads_to_the_login_page_and_back(visitor:
     assert f'name="lanjut" value="{path}?a=1&amp;b=%2F"' in login.text
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.text(st.characters(codec="utf-8", exclude_characters="?#"), max_size=20))
 def test_whatever_the_path_nothing_but_what_is_open_answers_without_a_login(visitor: Visitor, path: str) -> None:
     raw = "/" + quote(path, safe="/.%\\:;@&=+$,!~*'()")

@@ -141,7 +141,7 @@ def test_one_ipv6_connection_is_one_client_whatever_address_it_takes() -> None:
     assert one_client("::ffff:203.0.113.7") == one_client("203.0.113.7")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 400), min_size=1, max_size=40), st.integers(1, 6), st.floats(1, 300))
 def test_within_any_time_no_more_tries_are_let_through_than_the_bucket_says(
     tmp_path_factory: pytest.TempPathFactory, pauses: list[float], limit: int, heal: float

@@ -147,7 +147,7 @@ def from_csv(body: bytes, *, excel: bool) -> list[Row]:
 
 
 @given(rows=ROWS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_both_csvs_hold_comes_back(contract: OpenContract, tmp_path: Path, rows: list[Row]) -> None:
     source = parquet(rows, tmp_path)
     for excel in (False, True):
@@ -161,7 +161,7 @@ def test_what_both_csvs_hold_comes_back(contract: OpenContract, tmp_path: Path, 
 
 
 @given(rows=ROWS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_json_holds_comes_back(contract: OpenContract, tmp_path: Path, rows: list[Row]) -> None:
     path = tmp_path / "keluar.json"
     con = bare()
@@ -182,7 +182,7 @@ def test_what_json_holds_comes_back(contract: OpenContract, tmp_path: Path, rows
 
 
 @given(rows=ROWS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_a_workbook_holds_comes_back_typed_and_codes_stay_text(
     contract: OpenContract, tmp_path: Path, rows: list[Row]
 ) -> None:

@@ -226,7 +226,7 @@ TABLES = st.dictionaries(
 
 
 @given(before=TABLES, after=TABLES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_diff_counts_what_was_added_removed_and_changed_by_key(
     version_one: Version, tmp_path: Path, before: dict[int, Any], after: dict[int, Any]
 ) -> None:

@@ -36,7 +36,7 @@ def test_every_answer_is_as_described(served: Served, path: str) -> None:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
 
         @settings(
-            max_examples=15, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+            max_examples=15, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=found.ok().as_strategy())

@@ -98,7 +98,7 @@ def condition(name: str, value: Any) -> tuple[str, list[Any]]:
     return "(" + (" OR ".join(parts) or "false") + ")", [v for v in values if v is not None]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(filters=FILTERS, sort=SORTS, offset=st.integers(0, 60), limit=st.integers(0, 60), distinct=st.booleans())
 def test_any_question_is_answered_as_duckdb_answers_it(
     hand: Served,

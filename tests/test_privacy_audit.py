@@ -152,7 +152,7 @@ def test_tables_wider_than_two_dimensions_with_one_hierarchy_are_refused_with_th
 seen: Counter[str] = Counter()
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=70, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def _audit_finds_what_a_reader_finds(data: st.DataObject) -> None:
     """Any pattern of suppression, good or bad, against linear programs written for the test alone."""
@@ -186,7 +186,7 @@ def test_the_audit_finds_exactly_what_a_reader_could_bound() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hitungan", "uang"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_protection_leaves_passes_the_audit_and_an_opened_complement_that_tells_a_cell_does_not(
     kind: str, data: st.DataObject

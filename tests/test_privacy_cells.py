@@ -40,7 +40,7 @@ def cells(draw: st.DrawFn, values: st.SearchStrategy[int] | None = None) -> dict
 seen: Counter[str] = Counter()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=120, suppress_health_check=QUIET)
 @given(cells=cells())
 def _no_count_can_be_bounded(cells: dict[Key, int]) -> None:
     everything = cells | totals(cells)
@@ -70,7 +70,7 @@ def test_no_suppressed_count_can_be_bounded_by_a_reader_of_all_totals() -> None:
     assert seen["small"] >= 0.3 * seen["tables"]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=80, suppress_health_check=QUIET)
 @given(cells=cells())
 def test_a_table_without_rows_for_totals_holds_against_a_reader_who_knows_them(cells: dict[Key, int]) -> None:
     numbered, keys = _numbered(cells)
@@ -98,7 +98,7 @@ def keys_of(hidden: tuple[int, int, int], numbered: tuple[Cell, ...], keys: list
     return names[0][hidden[0]], names[1][hidden[1]], names[2][hidden[2]]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=60, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_no_suppressed_money_can_be_told_within_half_of_its_value(data: st.DataObject) -> None:
     money = data.draw(cells(st.integers(0, 5_000_000)))

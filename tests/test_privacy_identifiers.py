@@ -134,7 +134,7 @@ FORMS: dict[str, Callable[[], st.SearchStrategy[str]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_form_is_found_in_any_place_and_with_any_separator(form: str, data: st.DataObject) -> None:
     planted = data.draw(FORMS[form]())
@@ -144,7 +144,7 @@ def test_every_form_is_found_in_any_place_and_with_any_separator(form: str, data
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_planted_form_is_found_in_a_table_and_its_example_does_not_tell_it(form: str, data: st.DataObject) -> None:
     planted = data.draw(FORMS[form]())
@@ -196,7 +196,7 @@ CLEAN = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(value=CLEAN)
 def test_ids_dates_codes_prices_and_places_are_no_personal_data(value: str) -> None:
     assert list(find(value)) == []

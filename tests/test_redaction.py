@@ -107,7 +107,7 @@ class Oracle:
         return self.scalar(path) and isinstance(way[-1], str) and not arrays_in_arrays
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(allow_lists(), bodies, st.sampled_from(["", " ", "\n\t"]))
 def test_nothing_unlisted_survives_and_nothing_listed_changes(
     listed: tuple[dict[str, Any], JsonAllowList], value: Any, blank: str
@@ -139,7 +139,7 @@ def test_nothing_unlisted_survives_and_nothing_listed_changes(
         assert result.body == body
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(allow_lists(), st.lists(bodies, max_size=4))
 def test_ndjson_is_cut_line_by_line(listed: tuple[dict[str, Any], JsonAllowList], values: list[Any]) -> None:
     _, rule = listed

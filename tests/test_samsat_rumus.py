@@ -56,7 +56,7 @@ def test_more_than_15_days_late_count_as_a_month_and_24_is_the_most(
 days = st.dates(date(2012, 1, 1), date(2027, 12, 31))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(akhir=days, lewat=st.integers(-120, 3500), njkb=st.integers(10, 20_000), bobot=st.sampled_from(["1", "1.05"]))
 def test_a_bill_is_the_sum_of_its_periods_each_by_the_rates_of_its_own_due_date(
     akhir: date, lewat: int, njkb: int, bobot: str
@@ -74,7 +74,7 @@ def test_a_bill_is_the_sum_of_its_periods_each_by_the_rates_of_its_own_due_date(
     assert [p.jatuh_tempo for p in tagihan.periode] == sorted(p.jatuh_tempo for p in tagihan.periode)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(jatuh_tempo=days, lewat=st.integers(0, 1500))
 def test_a_later_payment_is_never_less_late(jatuh_tempo: date, lewat: int) -> None:
     dibayar = jatuh_tempo + timedelta(days=lewat)

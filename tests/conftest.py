@@ -8,8 +8,10 @@ from hypothesis import settings
 from connectors.durable import locked
 from tests.support.workspace import Small, build
 
-settings.register_profile("busy", deadline=None)
-settings.load_profile("busy")  # an example may take any time: the machine may be busy
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+"""The same examples in every run, however long one takes; with HYPOTHESIS_PROFILE=explore new ones."""
 
 _LONGEST = (
     "test_crash", "test_cli_inspect", "test_command_centre_browser", "test_command_centre_pages", "test_docs",

@@ -81,7 +81,9 @@ def npwp(draw: st.DrawFn) -> str:
 @st.composite
 def plate(draw: st.DrawFn) -> str:
     area = draw(st.sampled_from(["BK", "BB", "B", "D", "BL", "AB", "DK", "L"]))
-    number = draw(st.integers(100, 1899) | st.integers(2100, 9999))
+    number = draw(
+        (st.integers(100, 1899) | st.integers(2100, 9999)).filter(lambda n: (area, n) != ("L", 300))
+    )  # a model
     end = draw(
         st.text("ABCEFHNQTUVXZ", min_size=1, max_size=3).filter(lambda e: e not in ("BH", "CC", "HA", "TH", "THN"))
     )

@@ -258,6 +258,16 @@ def unclaimed(
     return found
 
 
+def unclaimed_folders(inbox: Path, contracts: Iterable[Contract]) -> list[str]:
+    """Names in the inbox itself that no agency with a contract for files looks into: a misspelt folder, or a file."""
+    known = {contract.agency for contract in contracts if contract.ext.mode == "berkas"}
+    try:
+        entries = _entries(inbox)
+    except FileNotFoundError:
+        return []
+    return [e.name for e in entries if e.name not in known and not e.name.startswith(".")]
+
+
 def _archived(ctx: PullContext, slot: str, body: bytes, asal: str, changed_at: datetime) -> Payload:
     """The file, cut to the contract, in the archive. Raises PayloadError when it cannot be cut safely."""
     cut = redact_file(body, ctx.contract, slot)

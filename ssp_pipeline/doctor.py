@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from connectors.contract.load import contract_files
+from connectors.contract.load import ContractError, contract_files
+from connectors.inbox import unclaimed_folders
 from connectors.registry import Registry
 from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError, webhook_variables
 
@@ -36,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_lake(settings),
         *_contracts(settings),
         *_agencies(settings),
+        *_inbox(settings),
         *_way_in(settings),
         _delivery(settings),
         *_names(settings),
@@ -138,6 +140,20 @@ def _agencies(settings: Settings) -> Iterator[Finding]:
             text += f"; belum diatur (bila diminta instansi): {', '.join(missing)}"
         yield Finding(f"instansi {kode}", True, text)
     yield _province(settings)
+
+
+def _inbox(settings: Settings) -> Iterator[Finding]:
+    try:
+        contracts = Registry(settings.roots).contracts
+    except ContractError:
+        return  # told among the contracts
+    known = ", ".join(sorted({contract.agency for contract in contracts if contract.ext.mode == "berkas"}))
+    try:
+        for name in unclaimed_folders(settings.inbox, contracts):
+            text = f"{settings.inbox / name}: tidak ada yang mengambil dari sini; folder yang diambil: {known}"
+            yield Finding("inbox", False, text)
+    except OSError as error:
+        yield Finding("inbox", False, f"{settings.inbox}: {error.strerror}")
 
 
 def _province(settings: Settings) -> Finding:

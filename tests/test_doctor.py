@@ -56,6 +56,21 @@ def test_an_agency_that_no_folder_knows_is_a_fault(tmp_path: Path) -> None:
     assert "tidak_ada" in found["ssp.toml"].text
 
 
+def test_what_lies_in_the_inbox_where_nobody_looks_is_named(tmp_path: Path) -> None:
+    inbox = tmp_path / "var" / "inbox"
+    (inbox / "tirtanadi" / "tiruan").mkdir(parents=True)
+    assert "inbox" not in look(tmp_path)
+    (inbox / "tirtanady").mkdir()
+    found = look(tmp_path)["inbox"]
+    assert not found.ok
+    assert "tirtanady: tidak ada yang mengambil" in found.text
+    assert "folder yang diambil: " in found.text
+    assert "tirtanadi" in found.text.split("folder yang diambil: ")[1].split(", ")
+    (inbox / "tirtanady").rmdir()
+    (inbox / "laporan.xlsx").touch()
+    assert "laporan.xlsx" in look(tmp_path)["inbox"].text
+
+
 def test_settings_and_the_list_of_regions_must_name_one_province(tmp_path: Path) -> None:
     found = look(tmp_path, '[provinsi]\nkode_bps = "15"\nnama = "Jambi"\n')
     assert not found["provinsi"].ok

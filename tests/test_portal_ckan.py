@@ -119,7 +119,8 @@ def test_search_counts_facets_and_pages(served: Served) -> None:
         ('res_format:"GeoJSON"', ["kamera_uji"]),
         ("name:h*", ["harga_uji"]),
         ("tags:inflasi", ["harga_uji"]),
-        ("metadata_modified:[2026-11-21 TO *]", ["harga_uji"]),
+        ("metadata_modified:[2026-11-20T17:00:00Z TO *]", ["harga_uji"]),  # from midnight in Medan on
+        ("metadata_modified:[2026-11-19 TO *]", ["harga_uji", "kamera_uji", "penerimaan_uji"]),
         ("metadata_modified:[* TO 2020-01-01T00:00:00Z]", []),
         ("state:active dataset_type:dataset", ["harga_uji", "kamera_uji", "penerimaan_uji"]),
     ],

@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import memory_of
 from ssp_pipeline.portal.limits import new_key
-from tests.support.portal import Hand, free_port
+from tests.support.portal import Hand
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = 16

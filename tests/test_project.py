@@ -228,3 +228,11 @@ def test_one_folder_alone_knows_great_expectations() -> None:
         if not name.startswith("tests/") and any(m.split(".")[0] == "great_expectations" for m in imports(name))
     }
     assert users == {"warehouse/checks"}
+
+
+@pytest.mark.parametrize("module", ["benchmarks", "tests.crash", "tests.drill"])
+def test_what_is_run_by_hand_can_be_started(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout[:6]) == (0, "usage:"), done.stderr

@@ -76,8 +76,6 @@ def test_a_run_that_is_interrupted_in_a_pull_ends_with_130_and_the_next_one_comp
     assert "Dihentikan" in err
     assert out == ""
     assert not list(small.snapshots.glob("*.duckdb"))
-    if number == signal.SIGTERM:
-        return
     config.write_text("")
     done = small.ssp(*RUN)
     assert done.returncode == 0, done.stdout + done.stderr

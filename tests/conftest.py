@@ -1,17 +1,19 @@
 """Fixtures that several test files share."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from connectors.durable import locked
+from tests.support.postgres import BINARIES, MISSING, postgres
 from tests.support.workspace import Small, build
 
+# The same examples in every run, however long one takes; with HYPOTHESIS_PROFILE=explore new ones.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
-"""The same examples in every run, however long one takes; with HYPOTHESIS_PROFILE=explore new ones."""
 
 _LONGEST = (
     "test_crash", "test_cli_inspect", "test_command_centre_browser", "test_command_centre_pages", "test_docs",
@@ -40,3 +42,12 @@ def small_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Small:
             build(home)
             ready.touch()
     return Small(home)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server on loopback (its libpq string); each test makes a database of its own in it."""
+    if not BINARIES:
+        pytest.skip(MISSING)
+    with postgres() as address:
+        yield address

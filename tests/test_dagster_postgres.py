@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,20 +12,17 @@ import pytest
 from ssp_pipeline.instance import open_instance
 from tests.support.check_process import __file__ as check_process
 from tests.support.dagster_office import ROOT, TODAY, Office, assets, materialize, named, settings, workspace
-from tests.support.postgres import BINARIES, MISSING, create_database, postgres
+from tests.support.postgres import create_database
 from warehouse.checks import Checker
-
-pytestmark = pytest.mark.skipif(not BINARIES, reason=MISSING)
 
 ANGKA = dg.AssetKey(["source", "uji__angka"])
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def url(postgres_server: str) -> str:
     """Address of an empty database, as an operator would write it."""
-    with postgres() as server:
-        parts = dict(part.split("=") for part in create_database(server, "dagster_uji").split())
-        yield "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**parts)
+    parts = dict(part.split("=") for part in create_database(postgres_server, "dagster_uji").split())
+    return "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**parts)
 
 
 @pytest.fixture

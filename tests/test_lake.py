@@ -15,7 +15,7 @@ import pytest
 from connectors.contract import Contract
 from tests.support.lake import DAY, commit, config, contents, data_files, days, outcome, price_contract, price_rows
 from tests.support.lake_doors import Opener, doors
-from tests.support.postgres import BINARIES, MISSING, create_database, postgres
+from tests.support.postgres import create_database
 from tests.support.reading import column, make_contract
 from warehouse import ops
 from warehouse.lake import Lake, LakeSchemaError, LakeWriteError, Transaction
@@ -25,17 +25,9 @@ TABLE = "source.uji__harga"
 NOTHING = ops.frame("quarantine.baris", []), ops.frame("ops.pemeriksaan", [])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not BINARIES:
-        pytest.skip(MISSING)
-    with postgres() as address:
-        yield address
-
-
 @pytest.fixture
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    server = request.getfixturevalue("server") if getattr(request, "param", "") == "postgres" else None
+    server = request.getfixturevalue("postgres_server") if getattr(request, "param", "") == "postgres" else None
     with doors(tmp_path, server) as door:
         yield door
 
@@ -144,9 +136,9 @@ def test_a_conflict_is_done_again_and_other_errors_are_not(lake: Lake, contract:
 
 
 def test_two_writers_without_a_common_lock_lose_nothing_on_postgresql(
-    server: str, contract: Contract, tmp_path: Path
+    postgres_server: str, contract: Contract, tmp_path: Path
 ) -> None:
-    catalog = "postgres:" + create_database(server, "dua_penulis")
+    catalog = "postgres:" + create_database(postgres_server, "dua_penulis")
     doors = [Lake(config(tmp_path, catalog=catalog, lock_path=tmp_path / f"kunci{n}")) for n in range(2)]
     doors[0].ensure_source(contract)
     faults: list[BaseException] = []

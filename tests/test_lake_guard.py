@@ -33,7 +33,6 @@ from tests.support.lake import (
     price_rows,
 )
 from tests.support.lake_doors import Opener, doors
-from tests.support.postgres import BINARIES, MISSING, postgres
 from warehouse import duck, ops
 from warehouse.duck import LakeConfig, LakeUnreachable, attach, bare, ident, literal, qualified
 from warehouse.lake import Lake, LakeBusy
@@ -41,14 +40,6 @@ from warehouse.lake import Lake, LakeBusy
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = "source.uji__harga"
 NOTHING = ops.frame("quarantine.baris", []), ops.frame("ops.pemeriksaan", [])
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not BINARIES:
-        pytest.skip(MISSING)
-    with postgres() as address:
-        yield address
 
 
 @pytest.fixture
@@ -198,7 +189,7 @@ def test_a_reader_in_another_process_never_sees_part_of_a_replace(
     request: pytest.FixtureRequest, contract: Contract, tmp_path: Path, catalogue: str
 ) -> None:
     """Every version has 24 rows of one price; a torn one would show other counts or several prices."""
-    with doors(tmp_path, request.getfixturevalue("server") if catalogue == "postgres" else None) as door:
+    with doors(tmp_path, request.getfixturevalue("postgres_server") if catalogue == "postgres" else None) as door:
         lake = door()
         version = [(f"Pasar {n}", 0) for n in range(12)]
         commit(lake, contract, dict.fromkeys(days(2), version))

@@ -10,7 +10,6 @@ from connectors.contract import Contract
 from tests.support.lake import DAY, commit, contents, days, outcome, price_contract, price_rows
 from tests.support.lake_doors import Opener, doors
 from tests.support.object_store import BUCKET, ObjectStore, object_store
-from tests.support.postgres import BINARIES, MISSING, postgres
 from warehouse import ops
 from warehouse.damage import find_damage
 from warehouse.lake import Lake, LakeWriteError
@@ -21,14 +20,6 @@ TABLE = "source.uji__harga"
 NOTHING = ops.frame("quarantine.baris", []), ops.frame("ops.pemeriksaan", [])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not BINARIES:
-        pytest.skip(MISSING)
-    with postgres() as address:
-        yield address
-
-
 @pytest.fixture
 def store() -> Iterator[ObjectStore]:
     with object_store() as found:
@@ -37,7 +28,7 @@ def store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    with doors(tmp_path, request.getfixturevalue("server") if request.param == "postgres" else None) as door:
+    with doors(tmp_path, request.getfixturevalue("postgres_server") if request.param == "postgres" else None) as door:
         yield door
 
 

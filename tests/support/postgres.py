@@ -1,4 +1,4 @@
-"""A PostgreSQL server on loopback for as long as a test module runs; it refuses root, so it runs as another user."""
+"""A PostgreSQL server on loopback for as long as a test process runs; it refuses root, so it runs as another user."""
 
 import getpass
 import os

@@ -15,7 +15,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -258,14 +258,14 @@ def unclaimed(
     return found
 
 
-def unclaimed_folders(inbox: Path, contracts: Iterable[Contract]) -> list[str]:
-    """Names in the inbox itself that no agency with a contract for files looks into: a misspelt folder, or a file."""
-    known = {contract.agency for contract in contracts if contract.ext.mode == "berkas"}
+def unclaimed_names(inbox: Path, taken: Collection[str]) -> list[str]:
+    """Names in the inbox itself that are none of the folders in `taken`: a misspelt folder, or a file beside them."""
     try:
         entries = _entries(inbox)
     except FileNotFoundError:
         return []
-    return [e.name for e in entries if e.name not in known and not e.name.startswith(".")]
+    names = [entry.name for entry in entries if entry.name not in taken and not entry.name.startswith(".")]
+    return [name for name in names if name.casefold() not in _OF_THE_SYSTEM]
 
 
 def _archived(ctx: PullContext, slot: str, body: bytes, asal: str, changed_at: datetime) -> Payload:

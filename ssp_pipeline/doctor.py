@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.contract.load import ContractError, contract_files
-from connectors.inbox import unclaimed_folders
+from connectors.inbox import unclaimed_names
 from connectors.registry import Registry
 from ssp_pipeline.settings import VARIABLES, AgencySettings, Settings, SettingsError, webhook_variables
 
@@ -147,11 +147,11 @@ def _inbox(settings: Settings) -> Iterator[Finding]:
         contracts = Registry(settings.roots).contracts
     except ContractError:
         return  # told among the contracts
-    known = ", ".join(sorted({contract.agency for contract in contracts if contract.ext.mode == "berkas"}))
+    taken = sorted({contract.agency for contract in contracts if contract.ext.mode == "berkas"})
     try:
-        for name in unclaimed_folders(settings.inbox, contracts):
-            text = f"{settings.inbox / name}: tidak ada yang mengambil dari sini; folder yang diambil: {known}"
-            yield Finding("inbox", False, text)
+        for name in unclaimed_names(settings.inbox, taken):
+            nobody = f"{settings.inbox / name}: tidak ada yang mengambil dari sini"
+            yield Finding("inbox", False, f"{nobody}; folder yang diambil: {', '.join(taken)}")
     except OSError as error:
         yield Finding("inbox", False, f"{settings.inbox}: {error.strerror}")
 

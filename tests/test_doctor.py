@@ -67,6 +67,8 @@ def test_what_lies_in_the_inbox_where_nobody_looks_is_named(tmp_path: Path) -> N
     assert "folder yang diambil: " in found.text
     assert "tirtanadi" in found.text.split("folder yang diambil: ")[1].split(", ")
     (inbox / "tirtanady").rmdir()
+    (inbox / "Thumbs.db").touch()
+    assert "inbox" not in look(tmp_path), "what Windows puts into a shared folder is nobody's delivery"
     (inbox / "laporan.xlsx").touch()
     assert "laporan.xlsx" in look(tmp_path)["inbox"].text
 

@@ -316,10 +316,10 @@ def mutate(name: str, body: bytes, arg: Arg) -> bytes:
     """The answer's body with one content fault in it. Raises FaultError when it cannot be put there."""
     if name in BODY_FAULTS:
         return BODY_FAULTS[name](body, arg)
-    change, default = ROW_FAULTS[name]
     document = Document(body)
     if "undi" in arg:
         return _drawn(name, document, arg)
+    change, default = ROW_FAULTS[name]
     for row in _chosen(document.rows(arg.get("di")), arg, default):
         change(row, arg)
     return document.dump()

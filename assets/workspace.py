@@ -6,7 +6,7 @@ Belongs here: opening and closing. Does not belong here: reading the environment
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
@@ -25,6 +25,9 @@ from warehouse.lake import Lake
 if TYPE_CHECKING:
     from connectors.http import HttpClient
     from connectors.read.regions import RegionTable
+
+_OPENING_SECONDS = 5.0
+"""Longer than a lake takes to open that no other process is writing."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Workspace:
     clock: Callable[[], datetime] | None = None
     started_checker: Checker | None = None
     """A check process that was started before; it is closed with the rest."""
-    _opening: threading.Thread | None = field(default=None, init=False, repr=False)
+    _opening: Future[object] | None = field(default=None, init=False, repr=False)
 
     @property
     def now(self) -> datetime:
@@ -77,15 +80,22 @@ class Workspace:
         return self.clock() if self.clock else datetime.combine(self.today, time.max, WIB)
 
     def open_lake_ahead(self) -> None:
-        """Begin to open the lake and return at once. What goes wrong with it shows when the lake is used."""
-        lake = self.lake
+        """Begin to open the lake and return at once; `check_lake` tells what went wrong with it."""
+        lake, opening = self.lake, Future[object]()
 
         def open_it() -> None:
-            with suppress(Exception):
-                _ = lake.con
+            try:
+                opening.set_result(lake.con)
+            except BaseException as error:
+                opening.set_exception(error)
 
-        self._opening = threading.Thread(target=open_it, name="open-lake", daemon=True)
-        self._opening.start()
+        self._opening = opening
+        threading.Thread(target=open_it, name="open-lake", daemon=True).start()
+
+    def check_lake(self) -> None:
+        """Raise what hindered the lake from being opened ahead; that another process writes it is no hindrance."""
+        if self._opening is not None and wait([self._opening], timeout=_OPENING_SECONDS).done:
+            self._opening.result()
 
     @property
     def inbox(self) -> Path:
@@ -148,7 +158,8 @@ class Workspace:
     def close(self) -> None:
         """Close what was opened."""
         if self._opening is not None:
-            self._opening.join()
+            # Somebody who ends a run that waits for another one's lock is not to wait for it too.
+            wait([self._opening], timeout=_OPENING_SECONDS)
         for name in ("checker", "lake"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:

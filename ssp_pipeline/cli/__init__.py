@@ -93,6 +93,8 @@ _EXPECTED = {
     "WrongMaster": 2,
     "LakeBusy": 5,
     "LakeSchemaError": 2,
+    "LakeUnreachable": 2,
+    "LakeWriteError": 2,
     "UnknownName": 2,
     "DecisionsDamaged": 2,
     "ReleaseError": 2,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssp_pipeline.cli.common import DATE, MONTH
+from ssp_pipeline.cli.common import DATE, MONTH, explained
 
 if TYPE_CHECKING:
     from assets.replay import Replayed
@@ -33,7 +33,6 @@ def replay(
     """
     from assets.replay import replay as read_again
     from ssp_pipeline import app
-    from ssp_pipeline.cli.common import explained
     from ssp_pipeline.settings import load_settings
 
     if start and end and start > end:

@@ -46,14 +46,14 @@ def print_blocks(rows: Sequence[Mapping[str, Any]], nothing: str = "tidak ada") 
 
 @contextmanager
 def writing() -> "Iterator[tuple[Settings, Workspace]]":
-    """A workspace whose lake may be written. Raises ClickException where there is none yet."""
+    """A workspace whose lake may be written. Raises ClickException when there is none yet, and as `explained` does."""
     from ssp_pipeline import app
     from ssp_pipeline.settings import load_settings
 
     settings = load_settings()
     if not settings.has_lake:
         raise click.ClickException("there is no lake yet; `ssp run` makes one")
-    with closing(app.open_workspace(settings)) as workspace:
+    with closing(app.open_workspace(settings)) as workspace, explained():
         yield settings, workspace
 
 
@@ -61,27 +61,24 @@ def writing() -> "Iterator[tuple[Settings, Workspace]]":
 def looking() -> "Iterator[tuple[Settings, Workspace]]":
     """A workspace whose lake is open for reading: nobody waits for us, and we wait for no writer.
 
-    Raises ClickException when there is no lake yet, it cannot be opened, or its storage does not answer.
+    Raises as `writing` does.
     """
     from warehouse.lake import Lake
 
-    with writing() as (settings, workspace), explained():
+    with writing() as (settings, workspace):
         workspace.lake = Lake(workspace.lake_config, read_only=True)
         yield settings, workspace
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Says of a lake that cannot be read what is wrong with it and what to do, as a ClickException."""
+    """Says of storage that does not answer, or a damaged file of the lake, what to do, as a ClickException."""
     import duckdb
 
-    from warehouse.duck import LakeUnreachable
-    from warehouse.lake import LakeWriteError, is_damaged_file, is_storage_fault
+    from warehouse.lake import is_damaged_file, is_storage_fault
 
     try:
         yield
-    except (LakeUnreachable, LakeWriteError) as error:
-        raise click.ClickException(str(error)) from None
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         if is_storage_fault(str(error)):

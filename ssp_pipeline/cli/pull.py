@@ -101,6 +101,7 @@ def run(
         from ssp_pipeline.closing import report
         from ssp_pipeline.runner import Runner
 
+        workspace.check_lake()
         runner = Runner(settings, workspace, quiet=as_json)
         window = None if first == date.min else (first, last)
         result = runner.run(chosen, window, models=not no_models)

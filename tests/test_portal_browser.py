@@ -113,7 +113,7 @@ def test_searching_filtering_and_downloading_gives_the_bytes_that_were_promised(
         page.get_by_label("Isi", exact=True).fill("Bawang Merah")
         page.get_by_role("button", name="Saring").click()
         expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 1 sampai 10 dari 106")
-        names = page.locator("#tabel tbody tr td:nth-child(5)").all_inner_texts()
+        names = page.locator("#tabel tbody tr td:nth-child(4)").all_inner_texts()
         assert set(names) == {"Bawang Merah"}
         page.get_by_role("button", name="Berikutnya").click()
         expect(page.locator("#keadaan-tabel")).to_contain_text("Baris 11 sampai 20 dari 106")

@@ -274,3 +274,9 @@ def test_security_txt_names_a_contact_and_ends(public: Path) -> None:
     text = (public / "rilis/2" / SITE / ".well-known/security.txt").read_text(encoding="utf-8")
     assert "Contact: mailto:walidata@sidata.example\n" in text
     assert re.search(r"^Expires: 2027-11-2\dT00:00:00Z$", text, re.M)
+
+
+def test_a_preview_begins_with_period_and_figure_and_shows_names_before_their_codes(public: Path) -> None:
+    shown = re.findall(r'<th scope="col"[^>]*><a href="#kolom-(\w+)">', page(public, "dataset/harga_uji"))
+    assert shown[:2] == ["tanggal", "harga"]
+    assert shown.index("nama_kabupaten_kota") < shown.index("komoditas") < shown.index("kode_kabupaten_kota")

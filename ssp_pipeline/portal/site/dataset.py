@@ -6,7 +6,7 @@ are written and which can be kept from the last release (`render.py`).
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -145,10 +145,20 @@ def citation(version: Version, setting: Setting) -> str:
 
 
 def _preview_columns(version: Version, shared: Mapping[str, Any]) -> list[str]:
-    """The period and the figures before what they are of, so that a phone shows them; nothing that all rows share."""
+    """The period and the figures before what they are of, so that a phone shows them; nothing that all rows share.
+
+    Codes come last where their names stand beside them.
+    """
     shown = [c.nama for c in version.kolom if c.nama not in shared or c.kunci]
     first = [n for n in (version.kolom_periode, *_numbers(version)) if n in shown]
-    return [*first, *(n for n in shown if n not in first)]
+    rest = [n for n in shown if n not in first]
+    return [*first, *sorted(rest, key=lambda name: _is_named(name, rest))]
+
+
+def _is_named(column: str, others: Collection[str]) -> bool:
+    """Whether another column has the name of what this one has the code of: `kode_x` or `x` beside `nama_x`."""
+    bare = column.removeprefix("kode_")
+    return f"nama_{bare}" in others or (bare != column and bare in others)
 
 
 def _pictures(folder: str, width: str, svg: str) -> list[dict[str, str]]:

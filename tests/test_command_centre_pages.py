@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,7 +17,7 @@ from connectors.registry import Registry
 from ssp_pipeline.command_centre.pages import routes
 from ssp_pipeline.command_centre.pages.blocks import chart_spec, make_block, placed, source_of
 from ssp_pipeline.command_centre.pages.choices import choose, label_of, table_of
-from ssp_pipeline.command_centre.pages.engine import FOLDER, compact, words
+from ssp_pipeline.command_centre.pages.engine import FOLDER, words
 from ssp_pipeline.command_centre.pages.overview import figures, warnings
 from ssp_pipeline.command_centre.pages.reader import Snapshots, Version
 from ssp_pipeline.command_centre.pages.rows import NoSuchRows, find_rows, named
@@ -363,28 +362,3 @@ def test_blocks_fill_the_width(version: Version) -> None:
             assert not (place.wide and run % 2), f"{page}: a hole before {place.block.view.name}"
             run = 0 if place.wide else run + 1
         assert run % 2 == 0
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "indonesian", "english"),
-    [
-        (Decimal(12_345_000_000), "Rp", "Rp12,35 miliar", "Rp12.35 billion"),
-        (Decimal(-5_200_000_000), "Rp", "-Rp5,2 miliar", "-Rp5.2 billion"),
-        (999_995_000, "Rp", "Rp1 miliar", "Rp1 billion"),
-        (Decimal("-12.5"), "Rp", "-Rp12,5", "-Rp12.5"),
-        (628_020, "m3", "628.020", "628,020"),
-        (None, "Rp", "–", "–"),
-    ],
-)
-def test_figures_on_tiles_are_short_and_in_the_form_of_the_language(
-    value: Decimal | float | None, unit: str, indonesian: str, english: str
-) -> None:
-    assert (compact(words("id"), value, unit), compact(words("en"), value, unit)) == (indonesian, english)
-
-
-def test_an_instant_is_shown_in_the_provinces_time_and_one_without_a_zone_is_in_it_already() -> None:
-    said = words("id")
-    assert said.time(datetime(2026, 11, 19, 22, 30, tzinfo=UTC)) == "20 November 2026 05.30 WIB"
-    assert said.time(datetime(2026, 11, 19, 22, 30)) == "19 November 2026 22.30 WIB"  # noqa: DTZ001
-    assert said.day(datetime(2026, 11, 19, 22, 30, tzinfo=UTC)) == "20 November 2026"
-    assert said.day(datetime(2026, 11, 19, 22, 30)) == "19 November 2026"  # noqa: DTZ001

@@ -24,6 +24,7 @@ MOST_POINTS = 20_000
 """Rows that a chart draws at most."""
 _UNSHOWN = ("dataset", "partisi", "asal_data")
 _NUMBERS = ("DECIMAL", "BIGINT", "INTEGER", "DOUBLE", "FLOAT", "HUGEINT", "SMALLINT", "TINYINT", "UBIGINT")
+_SCALE = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
 _SHORT_UNITS = {"persen": "%", "Rp per satuan": "Rp", "derajat": "°", "m3": "m³"}
 
 MayRead = Callable[[str], bool]
@@ -34,7 +35,7 @@ MayRead = Callable[[str], bool]
 class Column:
     """A column of a table: label and unit as people read them, its description, and whether it holds figures.
 
-    `decimals` is how many each figure is given, so that they stand in line; None: as many as it has.
+    `decimals` is how many each figure is given, so that they stand in line; None: as many as each has.
     """
 
     name: str
@@ -228,12 +229,24 @@ def columns_of(version: Version, table: str) -> dict[str, dict[str, Any]]:
     return {r["kolom"]: r for r in found}
 
 
-def column_of(name: str, facts: Mapping[str, Any]) -> Column:
-    """How a column is shown, from what the snapshot says of it."""
+def column_of(name: str, facts: Mapping[str, Any], *, exact: bool = False) -> Column:
+    """How a column is shown, from what the snapshot says of it. `exact`: with all decimals of its type."""
     unit = str(facts["satuan"] or "")
-    numeric = str(facts["tipe"]).startswith(_NUMBERS) and not name.startswith(("id_", "tahun", "no_"))
-    decimals = 0 if unit.startswith("Rp") else 1 if unit == "persen" else None
+    sql_type = str(facts["tipe"])
+    numeric = sql_type.startswith(_NUMBERS) and not name.startswith(("id_", "tahun", "no_"))
+    found = _SCALE.fullmatch(sql_type)
+    scale = int(found[1]) if found else None
+    decimals = scale if exact else _few(scale, unit)
     return Column(name, label_of(name), _SHORT_UNITS.get(unit, unit), str(facts["keterangan"] or ""), numeric, decimals)
+
+
+def _few(scale: int | None, unit: str) -> int:
+    """Decimals of figures that are to be taken in at a glance. `scale` is how many their type keeps, None: any."""
+    if unit.startswith("Rp"):
+        return 0
+    if unit == "persen":
+        return 1
+    return 2 if scale is None else min(scale, 2)
 
 
 def _columns(version: Version, view: View, choice: Choice) -> tuple[Column, ...]:

@@ -148,7 +148,7 @@ def cell(w: Words, value: object, decimals: int | None = None) -> str:
         case float() | Decimal() if decimals is not None:
             return w.fixed(value, decimals)
         case int() | float() | Decimal():
-            return w.number(value, decimals=2)
+            return w.number(value)
         case datetime():
             return w.time(value)
         case date():

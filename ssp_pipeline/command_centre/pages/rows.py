@@ -84,6 +84,7 @@ def find_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]],
     Raises NoSuchRows for a value that its column cannot hold.
     """
     columns = columns_of(version, wanted.table)
+    shown = tuple(column_of(name, facts, exact=True) for name, facts in columns.items())
     filters, source, bound, order = _narrowed(wanted, columns, given)
     try:
         [counted] = version.records(f"SELECT count(*) AS n FROM {source}", bound)
@@ -92,9 +93,8 @@ def find_rows(version: Version, wanted: Named, given: Sequence[tuple[str, str]],
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         raise NoSuchRows(str(filters)) from error
     return Found(
-        wanted.table, wanted.title, wanted.limits, wanted.agencies,
-        tuple(column_of(c, facts) for c, facts in columns.items()), tuple(found.select(list(columns)).rows()),
-        tuple(filters), counted["n"], page,
+        wanted.table, wanted.title, wanted.limits, wanted.agencies, shown,
+        tuple(found.select(list(columns)).rows()), tuple(filters), counted["n"], page,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from connectors.durable import locked
-from tests.support.postgres import BINARIES, MISSING, postgres
+from tests.support.postgres import BINARIES, postgres
 from tests.support.workspace import Small, build
 
 # The same examples in every run, however long one takes; with HYPOTHESIS_PROFILE=explore new ones.
@@ -48,6 +48,6 @@ def small_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Small:
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL server on loopback (its libpq string); each test makes a database of its own in it."""
     if not BINARIES:
-        pytest.skip(MISSING)
+        pytest.skip("PostgreSQL's server is not installed: no /usr/lib/postgresql/*/bin/initdb (package postgresql)")
     with postgres() as address:
         yield address

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-MISSING = "PostgreSQL's server is not installed: no /usr/lib/postgresql/*/bin/initdb (package postgresql)"
 
 
 @contextmanager

@@ -77,11 +77,6 @@ def dataset_rows(workspace: Workspace) -> list[dict[str, Any]]:
     return rows
 
 
-def why(reason: str, detail: str) -> str:
-    """The reason of an outcome and what it says further, bounded."""
-    return ": ".join(part for part in (brief(reason), brief(detail.removeprefix(f"[{reason}] "))) if part)
-
-
 def snapshot_line(folder: Path) -> str:
     """The newest analysts' snapshot in a sentence."""
     newest = snapshot.latest(folder) if folder.is_dir() else None

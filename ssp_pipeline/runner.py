@@ -1,9 +1,10 @@
 """Driving the assets in one process: which partitions, in which order.
 
 Belongs here: `ssp run`'s way through Dagster. Does not belong here: what an asset does (`assets/`), what is told of it
-at the end (`closing.py`).
+at the end (`run_result.py`, `closing.py`).
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +12,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.sources import source_asset
 from assets.timeliness import closed_window
@@ -20,9 +19,10 @@ from assets.triggers import range_tags
 from assets.windows import partition_dates
 from assets.workspace import Workspace
 from connectors.contract import Contract
-from ssp_pipeline.closing import DatasetResult, RunResult
 from ssp_pipeline.instance import open_instance, process_tag
 from ssp_pipeline.interruption import interruptible
+from ssp_pipeline.progress import ProgressBar
+from ssp_pipeline.run_result import DatasetResult, RunResult
 from ssp_pipeline.settings import Settings
 from warehouse.ops import Outcome
 
@@ -44,12 +44,11 @@ class Runner:
     def __init__(self, settings: Settings, workspace: Workspace, *, quiet: bool = False):
         self.settings = settings
         self.workspace = workspace
-        self.console = Console(stderr=True, quiet=quiet)
+        self._quiet = quiet
         self._results: dict[str, DatasetResult] = {}
         self._built: list[Built] = []
         self._published: list[OpenOutcome] = []
-        self._bar: Progress | None = None
-        self._task: Any = None
+        self._bar = ProgressBar(quiet=quiet)
         self._began = 0.0
         self._waiting = 0
         self._docs: Future[None] | None = None
@@ -65,7 +64,9 @@ class Runner:
             try:
                 return self._run(contracts, window, models)
             except KeyboardInterrupt:
-                self.console.print("Dihentikan. Yang sudah diterima tetap ada; jalankan lagi untuk sisanya.")
+                if not self._quiet:
+                    message = "Dihentikan. Yang sudah diterima tetap ada; jalankan lagi untuk sisanya."
+                    print(message, file=sys.stderr)
                 raise
 
     def _run(self, contracts: Sequence[Contract], window: tuple[date, date] | None, models: bool) -> RunResult:
@@ -81,11 +82,10 @@ class Runner:
         self._waiting = len(contracts)
         with (
             open_instance(self.settings) as instance,
-            self._progress_bar(len(contracts)) as bar,
+            self._bar,
             ThreadPoolExecutor(1, "docs") as self._pool,
         ):
-            self._bar = bar
-            self._task = bar.add_task("menarik", total=len(contracts), what="")
+            self._bar.begin("menarik", len(contracts))
             for group, tags, key in self._groups(contracts, window):
                 self._began = time.monotonic()
                 run = dg.materialize(
@@ -98,7 +98,7 @@ class Runner:
             if models:
                 self._materialize_models(instance, result)
             if contracts:
-                bar.update(self._task, what="dokumen pemeriksaan")
+                self._bar.say("dokumen pemeriksaan")
                 docs = self._docs or self._pool.submit(self.workspace.build_check_pages)
                 docs.result()
         result.datasets = [self._results.get(c.id) or DatasetResult(c.id, error="tidak dijalankan") for c in contracts]
@@ -140,10 +140,9 @@ class Runner:
 
         assets = model_assets(
             self.workspace.registry, self.workspace.shared_models, self._open,
-            publishing=publishing(self.settings), on_built=self._built.append, on_published=self._published.append,
+            publishing=publishing(self.settings), on_built=self._note_built, on_published=self._note_published,
         )  # fmt: skip
-        if self._bar:
-            self._bar.reset(self._task, total=len(assets["models"]) + 1, description="membangun", what="")
+        self._bar.begin("membangun", sum(len(a.keys) for group in ("models", "open_data") for a in assets[group]))
         run = dg.materialize(
             [*assets["models"], *assets["give_out"], *assets["open_data"]],
             instance=instance,
@@ -175,11 +174,20 @@ class Runner:
         result.outcomes.extend(outcomes)
         result.seconds += now - self._began
         self._began = now
-        if self._bar:
-            self._bar.advance(self._task)
+        self._bar.advance()
         self._waiting -= 1
         if not self._waiting and self._docs is None:  # files, or nothing new: nobody said that all is checked
             self._docs = self._pool.submit(self.workspace.build_check_pages)
+
+    def _note_built(self, built: "Built") -> None:
+        self._built.append(built)
+        self._bar.advance()
+        self._bar.say(built.model)
+
+    def _note_published(self, outcome: "OpenOutcome") -> None:
+        self._published.append(outcome)
+        self._bar.advance()
+        self._bar.say(f"terbuka/{outcome.dataset}")
 
     def _checked(self) -> None:
         """With the last dataset's verdict all is checked: the pages about it are made while the rest goes on."""
@@ -196,11 +204,4 @@ class Runner:
                 self._results[contract.id] = DatasetResult(contract.id, error=text)
 
     def _progress(self, what: str, rows: int) -> None:
-        if self._bar:
-            self._bar.update(self._task, what=f"{what} {rows:,}".replace(",", "."))
-
-    def _progress_bar(self, total: int) -> Progress:
-        return Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[what]}"), console=self.console, transient=True, disable=self.console.quiet,
-        )  # fmt: skip
+        self._bar.say(f"{what} {rows:,}".replace(",", "."))

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.registry import Registry
-from ssp_pipeline.closing import DatasetResult, RunResult, report
+from ssp_pipeline.closing import report
+from ssp_pipeline.run_result import DatasetResult, RunResult
 from warehouse.ops import Outcome, Status
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_no_figure_is_cut_and_no_line_is_longer_than_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     run = result(status)
-    report(run, as_json=False)
+    report(run)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= columns
     figures = [line for line in lines if "1.234.567" in line]
@@ -54,7 +55,7 @@ def test_no_figure_is_cut_and_no_line_is_longer_than_the_terminal(
 
 
 def test_rows_of_stand_ins_are_said_to_be_such(capsys: pytest.CaptureFixture[str]) -> None:
-    report(result("diterima"), as_json=False)
+    report(result("diterima"))
     assert "Asal data: tiruan" in capsys.readouterr().out
 
 
@@ -72,7 +73,7 @@ def test_what_failed_is_told_with_its_days_and_what_the_newest_of_them_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    report(failing(snapshot="v000003", new_snapshot=True, seconds=2), as_json=False)
+    report(failing(snapshot="v000003", new_snapshot=True, seconds=2))
     *_, reason, last = capsys.readouterr().out.splitlines()
     assert reason == "b.dua: 2026-11-17 … 2026-11-19 (3): kunci: hari 19 [/x]"
     assert last == (
@@ -86,7 +87,7 @@ def test_all_is_the_same_is_said_only_of_a_run_that_went_well_and_made_nothing(
 ) -> None:
     same = "semua sama dengan sebelumnya"
     for run, expected in ((failing(), False), (RunResult(failing().datasets[:1]), True)):
-        report(run, as_json=False)
+        report(run)
         assert (same in capsys.readouterr().out) is expected
-    report(RunResult(failing().datasets[:1], snapshot="v000003", new_snapshot=True), as_json=False)
+    report(RunResult(failing().datasets[:1], snapshot="v000003", new_snapshot=True))
     assert same not in capsys.readouterr().out

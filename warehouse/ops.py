@@ -11,6 +11,8 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
+from connectors.conceal import brief
+
 Status = Literal[
     "diterima",  # a new version of the partition was committed
     "tidak_berubah",  # the same content as the version that is there
@@ -246,6 +248,11 @@ _POLARS = {
     "VARCHAR[]": pl.List(pl.String),
     "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
 }
+
+
+def why(reason: str, detail: str) -> str:
+    """The reason of an outcome and what it says further, for people: bounded, on one line."""
+    return ": ".join(part for part in (brief(reason), brief(detail.removeprefix(f"[{reason}] "))) if part)
 
 
 def here_by(day: date) -> str:

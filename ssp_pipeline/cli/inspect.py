@@ -21,8 +21,9 @@ _WHY = ("gagal", "alasan", "rincian")
 def status(as_json: bool) -> int:
     """Newest state of every dataset: partition, age against its promise, quarantine; what failed, and messages that
     did not arrive."""
-    from assets.state import dataset_rows, snapshot_line, why
+    from assets.state import dataset_rows, snapshot_line
     from ssp_pipeline.cli.deliver import attention
+    from warehouse.ops import why
 
     with looking() as (settings, workspace):
         rows = dataset_rows(workspace)

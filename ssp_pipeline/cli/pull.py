@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ssp_pipeline.cli.common import DATE
+from ssp_pipeline.cli.common import DATE, print_json
 
 
 class _WithoutPandas(MetaPathFinder):
@@ -98,12 +98,16 @@ def run(
         chosen = [] if models_only else workspace.registry.select(agency, dataset)
         # Importing Dagster takes its time, in which the lake gets ready.
         workspace.open_lake_ahead()
-        from ssp_pipeline.closing import report
         from ssp_pipeline.runner import Runner
 
         workspace.check_lake()
         runner = Runner(settings, workspace, quiet=as_json)
         window = None if first == date.min else (first, last)
         result = runner.run(chosen, window, models=not no_models)
-    report(result, as_json=as_json)
+    if as_json:
+        print_json(result.summary())
+    else:
+        from ssp_pipeline.closing import report
+
+        report(result)
     return 0 if result.ok else 3

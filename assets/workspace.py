@@ -5,7 +5,7 @@ Belongs here: opening and closing. Does not belong here: reading the environment
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -72,20 +72,21 @@ class Workspace:
     clock: Callable[[], datetime] | None = None
     started_checker: Checker | None = None
     """A check process that was started before; it is closed with the rest."""
-    _opening: Future[object] | None = field(default=None, init=False, repr=False)
+    _opening: Future[None] | None = field(default=None, init=False, repr=False)
 
     @property
     def now(self) -> datetime:
         """The instant by which something may be late: with a fixed `today` (no `clock`), the end of that day."""
         return self.clock() if self.clock else datetime.combine(self.today, time.max, WIB)
 
-    def open_lake_ahead(self) -> None:
-        """Begin to open the lake and return at once; `check_lake` tells what went wrong with it."""
-        lake, opening = self.lake, Future[object]()
+    def open_lake_ahead(self, contracts: Sequence[Contract]) -> None:
+        """Begin to open the lake and to make these datasets' tables, and return; `check_lake` tells what went wrong."""
+        lake, opening = self.lake, Future[None]()
 
         def open_it() -> None:
             try:
-                opening.set_result(lake.con)
+                lake.make_sources(contracts)
+                opening.set_result(None)
             except BaseException as error:
                 opening.set_exception(error)
 

@@ -192,6 +192,23 @@ def test_what_is_known_of_tables_stays_what_the_catalogue_says(lake: Lake, contr
     assert lake.shapes() == lake.shapes(fresh=True)
 
 
+def test_missing_tables_are_made_in_one_version_of_the_lake_and_others_are_left_as_they_are(
+    lake: Lake, contract: Contract, tmp_path: Path
+) -> None:
+    commit(lake, contract, {DAY: [("x", 7)]})
+    others = [make_contract(tmp_path / f"{n}", column("pasar", key=True), dataset=f"pasar_{n}") for n in range(3)]
+    before = lake.snapshot_id()
+    lake.make_sources([changed(tmp_path, column("harga")), *others])
+    assert lake.snapshot_id() == before + 1
+    assert lake.shapes() == lake.shapes(fresh=True)
+    assert {f"source.{c.table}" for c in others} < lake.shapes().keys()
+    assert contents(lake, TABLE, "harga::INT") == [(7,)]
+    for other in others:
+        lake.ensure_source(other)
+    lake.make_sources(others)
+    assert lake.snapshot_id() == before + 1
+
+
 def test_a_change_of_type_or_partition_is_refused_with_what_to_do(
     lake: Lake, contract: Contract, tmp_path: Path
 ) -> None:

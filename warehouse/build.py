@@ -64,6 +64,7 @@ class Builder:
         self._run_id = run_id
         self._contracts = {f"source.{c.table}": c for c in contracts}
         self._seen = -1
+        self._sources_made = False
         self._sources: dict[str, Versions] = {}
         self._built: dict[str, dict[str, tuple[str, str]]] = {}
         self._sorted: dict[str, _Dated] = {}
@@ -135,6 +136,9 @@ class Builder:
         return {p: c for p, (_, c) in self._built.get(table, {}).items() if c != _EMPTY}
 
     def _ensure_sources(self, model: Model) -> None:
+        if not self._sources_made:
+            self._lake.make_sources(self._contracts.values())
+            self._sources_made = True
         for table in sorted(model.inputs & self._contracts.keys()):
             self._lake.ensure_source(self._contracts[table])
 

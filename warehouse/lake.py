@@ -7,7 +7,7 @@ the rows mean.
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, TypeVar
@@ -22,17 +22,12 @@ from connectors.durable import make_dirs
 from warehouse import ops
 from warehouse.duck import LAKE, LakeConfig, attach, ident, literal
 from warehouse.lock import LakeBusy, WriterLock
+from warehouse.source_table import LakeSchemaError, bring_up, differs, refuse_changes, source_shape
 from warehouse.transaction import Shape, Shapes, Transaction, plain_type
 
 T = TypeVar("T")
 
 SCHEMAS = ("source", "core", "dashboard", "open_data", "quarantine", "ops")
-_LINEAGE_SQL = {"_payload": "VARCHAR", "_baris": "INTEGER", "_asal": "VARCHAR"}
-_LINEAGE_COMMENTS = {
-    "_payload": "sha256 muatan di arsip asal baris ini",
-    "_baris": "Nomor baris dalam muatan, mulai dari 0",
-    "_asal": "Asal data: resmi, tiruan (instansi tiruan) atau ulangan (deret nyata yang diputar ulang)",
-}
 _PARQUET = {"parquet_compression": "zstd", "parquet_version": "2"}
 """How files of tables are written. Version 2 keeps numbers and texts as differences, which is smaller and quicker."""
 
@@ -54,10 +49,6 @@ def is_storage_fault(error: str) -> bool:
 def is_damaged_file(error: str) -> bool:
     """Whether an error's text tells of a file of the lake that is lost or cannot be read."""
     return _DAMAGE.search(error) is not None
-
-
-class LakeSchemaError(RuntimeError):
-    """A contract asks for a change of a table that is not made in place."""
 
 
 class LakeWriteError(RuntimeError):
@@ -238,24 +229,34 @@ class Lake:
         self._shapes = found
         return found
 
+    def make_sources(self, contracts: Iterable[Contract]) -> None:
+        """Create those of the datasets' tables that are missing, in one transaction: one for each costs much more."""
+        wanted = {f"source.{c.table}": c for c in contracts}
+        if wanted.keys() <= self.shapes().keys():
+            return
+        with self.writer_lock():
+            there = self.shapes(fresh=True)
+            missing = {t: source_shape(c) for t, c in wanted.items() if t not in there}
+
+            def work(tx: Transaction) -> None:
+                for table, shape in missing.items():
+                    bring_up(tx, table, None, shape)
+
+            if missing:
+                self.transaction(work, message=f"{len(missing)} tabel baru")
+
     def ensure_source(self, contract: Contract) -> None:
         """Create the dataset's table, or add what is new. Raises LakeSchemaError for other changes.
 
         A column that the contract no longer has stays, with its values, and is NULL in new rows.
         """
-        table = f"source.{contract.table}"
-        wanted = Shape(
-            columns={c.name: c.sql_type for c in contract.columns} | _LINEAGE_SQL,
-            comments={c.name: _noted(c.description, c.ext.satuan) for c in contract.columns} | _LINEAGE_COMMENTS,
-            comment=f"{contract.title}. {contract.granularity}",
-            partition=contract.partition_column,
-        )
-        if _differs(self.shapes().get(table), wanted):
+        table, wanted = f"source.{contract.table}", source_shape(contract)
+        if differs(self.shapes().get(table), wanted):
             with self.writer_lock():
                 have = self.shapes(fresh=True).get(table)
-                _refuse_changes(table, have, wanted)
-                if _differs(have, wanted):
-                    self.transaction(lambda tx: _bring_up(tx, table, have, wanted), message=f"tabel {table}")
+                refuse_changes(table, have, wanted)
+                if differs(have, wanted):
+                    self.transaction(lambda tx: bring_up(tx, table, have, wanted), message=f"tabel {table}")
 
     def states(self, dataset: str, start: str | None = None, end: str | None = None) -> dict[str, ops.Outcome]:
         """Newest outcome that settled each partition (`diterima` or `kosong`), by partition key."""
@@ -343,43 +344,6 @@ JOIN __ducklake_metadata_{LAKE}.ducklake_table t ON t.table_id = p.table_id AND 
 JOIN __ducklake_metadata_{LAKE}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 WHERE i.end_snapshot IS NULL
 """
-
-
-def _noted(description: str, unit: str | None) -> str:
-    return f"{description} [{unit}]" if unit else description
-
-
-def _differs(have: Shape | None, wanted: Shape) -> bool:
-    """Whether a table is still to be made or to be changed; columns that it has beyond what is wanted may stay."""
-    if have is None or (have.partition, have.comment) != (wanted.partition, wanted.comment):
-        return True
-    return not (wanted.columns.items() <= have.columns.items() and wanted.comments.items() <= have.comments.items())
-
-
-def _refuse_changes(table: str, have: Shape | None, wanted: Shape) -> None:
-    if have is None:
-        return
-    faults = [
-        f"{name} is {have.columns[name]}, contract says {sql}"
-        for name, sql in wanted.columns.items()
-        if have.columns.get(name, sql) != sql
-    ]
-    if have.partition != wanted.partition:
-        faults.append(f"it is partitioned by {have.partition}, contract says {wanted.partition}")
-    if faults:
-        raise LakeSchemaError(
-            f"{table}: this is not changed in place: {'; '.join(faults)}. Give a column of another type a new name, "
-            "or rebuild the lake from the archive (ssp replay --rebuild)."
-        )
-
-
-def _bring_up(tx: Transaction, table: str, have: Shape | None, wanted: Shape) -> None:
-    if have is None:
-        tx.create_table(table, wanted.columns, wanted.partition)
-        tx.comment(table, wanted.comment, wanted.comments)
-        return
-    tx.add_columns(table, {n: sql for n, sql in wanted.columns.items() if n not in have.columns})
-    tx.comment(table, wanted.comment, {n: t for n, t in wanted.comments.items() if have.comments.get(n) != t})
 
 
 def _outcome(row: dict[str, Any]) -> ops.Outcome:

@@ -97,7 +97,7 @@ def run(
         stack.callback(workspace.close)
         chosen = [] if models_only else workspace.registry.select(agency, dataset)
         # Importing Dagster takes its time, in which the lake gets ready.
-        workspace.open_lake_ahead()
+        workspace.open_lake_ahead(chosen)
         from ssp_pipeline.runner import Runner
 
         workspace.check_lake()

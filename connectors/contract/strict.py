@@ -7,6 +7,7 @@ import copy
 import types
 import typing
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import yaml
@@ -63,12 +64,13 @@ def odcs_faults(model: type[BaseModel], document: dict[str, Any]) -> tuple[dict[
     """Everything that is wrong with a document's form, and the document without its values of a wrong type."""
     faults = [*_unknown_keys(model, document, ""), *_unread(document)]
     known = {key for key, _ in faults}
-    document = copy.deepcopy(document)
+    ours = False
     for _ in range(50):
         try:
             model.model_validate(document)
             return document, faults
         except ValidationError as error:
+            document, ours = document if ours else copy.deepcopy(document), True
             for fault in error.errors():
                 path = _cut(document, fault["loc"])
                 if path not in known:
@@ -88,17 +90,23 @@ def _models_in(annotation: Any) -> Iterator[tuple[bool, type[BaseModel]]]:
                 yield listed or inner_listed, model
 
 
+@cache
+def _fields(model: type[BaseModel]) -> dict[str, list[tuple[bool, type[BaseModel]]]]:
+    """The keys of a model, and what `_models_in` finds in each."""
+    return {info.alias or name: list(_models_in(info.annotation)) for name, info in model.model_fields.items()}
+
+
 def _unknown_keys(model: type[BaseModel], value: Any, path: str) -> Iterator[Fault]:
     """The ODCS model passes over keys it does not know; find them at any depth."""
     if not isinstance(value, dict):
         return
-    fields = {(info.alias or name): info for name, info in model.model_fields.items()}
+    fields = _fields(model)
     for key, item in value.items():
         where = f"{path}.{key}" if path else str(key)
         if key not in fields:
             yield where, "unknown key"
             continue
-        for listed, inner in _models_in(fields[key].annotation):
+        for listed, inner in fields[key]:
             if listed and isinstance(item, list):
                 for number, entry in enumerate(item):
                     yield from _unknown_keys(inner, entry, f"{where}[{number}]")

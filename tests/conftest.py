@@ -16,18 +16,14 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 _LONGEST = (
-    "test_crash", "test_cli_inspect", "test_command_centre_browser", "test_command_centre_pages", "test_docs",
-    "test_command_centre_doors", "test_report_numbers", "test_report_versions", "test_report_forms", "test_drill",
-    "test_command_centre_wall", "test_delivery_crash", "test_real_input", "test_one_folder", "test_no_network",
+    "test_crash", "test_real_input", "test_cli_inspect", "test_command_centre_browser", "test_command_centre_pages",
+    "test_docs", "test_command_centre_doors", "test_report_numbers", "test_report_versions", "test_report_forms",
+    "test_drill", "test_command_centre_wall", "test_delivery_crash", "test_one_folder", "test_no_network",
     "test_interrupted_run", "test_bad_input_seed", "test_partial_run", "test_bad_input_job", "test_up",
     "test_portal_paging", "test_dagster_postgres", "test_bad_input_disk", "test_snapshot",
 )  # fmt: skip
-"""Files that take longest, so that none of them is left alone at the end."""
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: a test waits a sixth of its time for servers, locks and pages."""
-    return (os.cpu_count() or 1) + 1
+"""Files that take longest, so that none of them is left alone at the end. The second does not wait, as most others do,
+for the small warehouse, which the first builds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

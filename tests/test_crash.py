@@ -231,5 +231,6 @@ def test_a_kill_leaves_old_or_new_and_the_next_run_goes_on(theatre: Theatre, way
         theatre.enter(way, anew=True)
         end = theatre.kill(ready.arguments, step)
     assert end.killed, f"`ssp {' '.join(ready.arguments)}` does not pass {step}, or failed: {end.err[-2000:]}"
-    assert mixed(theatre.contents(), ready.before, ready.after, theatre.tables) == []
-    assert ready.after.keys() >= theatre.contents().keys()
+    found = theatre.contents()
+    assert mixed(found, ready.before, ready.after, theatre.tables) == []
+    assert ready.after.keys() >= found.keys()

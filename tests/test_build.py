@@ -15,6 +15,7 @@ from warehouse import ops
 from warehouse.build import Builder, Built
 from warehouse.lake import Lake
 from warehouse.modelling import Model, ModelError, find_models, load_model
+from warehouse.transaction import Transaction
 
 DAILY = "SELECT tanggal, pasar, harga * 2 AS ganda FROM source.uji__harga"
 Write = Callable[..., Model]
@@ -180,6 +181,30 @@ def test_a_model_over_empty_inputs_gets_its_table(lake: Lake, prices: Contract, 
     version = lake.snapshot_id()
     build(lake, prices, model, below)
     assert lake.snapshot_id() == version
+
+
+def test_a_whole_model_follows_its_input_from_empty_to_filled_and_back(
+    lake: Lake, prices: Contract, write: Write
+) -> None:
+    model, total = (
+        write("core.fct_uji", DAILY),
+        write("core.fct_n", "SELECT count(*) AS n FROM core.fct_uji", partition=None),
+    )
+    copy = write("core.fct_salinan", "SELECT n FROM core.fct_n WHERE n > 0", partition=None)
+    for given, counted, copied in (([], [(0,)], []), ([("x", 1)], [(1,)], [(1,)]), ([], [(0,)], [])):
+        commit(lake, prices, {DAY: given})
+        build(lake, prices, model, total, copy)
+        assert (rows(lake, "core.fct_n", "n"), rows(lake, "core.fct_salinan", "n")) == (counted, copied)
+
+
+def test_a_table_of_which_no_versions_are_kept_is_read_as_it_is(lake: Lake, prices: Contract, write: Write) -> None:
+    def work(tx: Transaction) -> None:
+        tx.create_table("core.asing", {"n": "INTEGER"}, None)
+        tx.con.execute("INSERT INTO lake.core.asing VALUES (7)")
+
+    lake.transaction(work)
+    build(lake, prices, write("core.fct_asing", "SELECT n FROM core.asing", partition=None))
+    assert rows(lake, "core.fct_asing", "n") == [(7,)]
 
 
 def test_new_rows_of_ops_rebuild_only_their_own_partitions(lake: Lake, prices: Contract, write: Write) -> None:

@@ -253,7 +253,7 @@ class Builder:
         partitioned = self._partitioned_inputs(model)
         column = model.head.partition if partitioned else None
         making = [p for p in chunk if p in wanted]
-        select = render(model, lambda t: self._condition(model, t, making) if t in partitioned else None)
+        select = render(model, lambda t: self._restriction(model, t, making, t in partitioned))
         covered = {d for p in making if column for d in _days(*model.covers(date.fromisoformat(p)))}
         allowed = {model.partition_of(day) for day in covered}
 
@@ -310,8 +310,17 @@ class Builder:
             self._lake.shapes()[model.table] = Shape(dict(recreate), comments, comment, model.head.partition)
         return n_changed, n_rows
 
-    def _condition(self, model: Model, table: str, chunk: Sequence[str]) -> str:
-        """A condition on the rows of a partitioned input: those of the days that the partitions cover."""
+    def _restriction(self, model: Model, table: str, chunk: Sequence[str], partitioned: bool) -> str | None:
+        """A condition on the rows of an input, or None for all of them: none of an empty one, and of a partitioned one
+        those of the days that the partitions of the chunk cover.
+
+        Of a table without a row DuckLake asks its catalogue for statistics once a column, which takes some hundredths
+        of a second.
+        """
+        if (table in self._contracts or table in self._built) and not has_rows(self._versions(table)):
+            return "FALSE"
+        if not partitioned:
+            return None
         have = self._dated(table)
         covered = {d.isoformat() for p in chunk for d in _days(*model.covers(date.fromisoformat(p)))}
         days = [d for d in have.days if d in covered]
@@ -323,6 +332,11 @@ class Builder:
             return f"{column} BETWEEN {kind}'{days[0]}' AND {kind}'{days[-1]}'"
         listed = ", ".join(f"{kind}'{d}'" for d in days)
         return f"{column} IN ({listed})"
+
+
+def has_rows(versions: Versions) -> bool:
+    """Whether a table of these versions has any row: digests of models begin with the number of rows."""
+    return any(not digest.startswith(f"{_EMPTY}-") for digest in versions.values())
 
 
 def _refuse_strays(tx: Transaction, model: Model, column: str, allowed: Collection[date]) -> None:

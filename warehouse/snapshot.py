@@ -27,7 +27,7 @@ from connectors.contract import Contract
 from connectors.contract.model import SINGLE_PARTITION
 from connectors.crashpoint import crashpoint
 from connectors.durable import fsync_path
-from warehouse.build import Builder
+from warehouse.build import Builder, has_rows
 from warehouse.duck import bare, ident, literal, qualified
 from warehouse.lake import Lake
 from warehouse.modelling import Model
@@ -127,7 +127,9 @@ def _part_name(table: Table, month: str) -> str:
 
 def _write_part(lake: Lake, table: Table, month: str, temp: Path, path: Path) -> None:
     where = order = ""
-    if table.partition:
+    if not has_rows(table.digests):
+        where = "WHERE FALSE"  # of a table without a row DuckLake asks its catalogue for statistics once a column
+    elif table.partition:
         column = ident(table.partition)
         order = f"ORDER BY {column}"
         if month != SINGLE_PARTITION:

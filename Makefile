@@ -25,7 +25,9 @@ $(INSTALLED): requirements.txt
 	  python3 --version >&2 2>/dev/null || true; exit 1; fi; \
 	echo "Installing the locked requirements into $(VENV) with $$python; the first time takes some minutes."; \
 	"$$python" -m venv $(VENV) || { echo "venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/pip install -qq --require-hashes -r requirements.txt
+	@$(BIN)/pip install -qq --no-compile --require-hashes -r requirements.txt
+# pip would compile one file after the other. Some packages hold files for other Pythons, which cannot be compiled.
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -39,10 +41,13 @@ up: $(INSTALLED) ## Keep it running: Dagster with its schedules, and the stand-i
 test: $(INSTALLED) ## Run everything that CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/ssp contract lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# Tests wait now and then: the types are looked at meanwhile.
+	nice $(BIN)/mypy & types=$$!; \
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types || { echo "make test: mypy found what it says above" >&2; exit 1; }; \
+	exit $$tests
 
 crash: $(INSTALLED) ## Kill the job at random instants and at each named step, and see that nothing is lost
 	@$(BIN)/python -m tests.crash

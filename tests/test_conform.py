@@ -336,6 +336,8 @@ def test_texts_that_repeat_are_read_as_each_by_itself(
     read = read_column(pl.Series(texts, dtype=pl.String), one)
     alone = [read_column(pl.Series([text], dtype=pl.String), one) for text in texts]
     assert read.value.to_list() == [a.value[0] for a in alone]
-    assert read.text.to_list() == [a.text[0] for a in alone]
+    cleaned = [a.texts()[0] for a in alone]
+    assert read.texts().to_list() == cleaned
+    assert read.texts(pl.Series(range(len(texts)), dtype=pl.UInt32).reverse()).to_list() == cleaned[::-1]
     bad = [False] * len(texts) if read.bad is None else read.bad.fill_null(False).to_list()
     assert bad == [a.bad is not None and bool(a.bad[0]) for a in alone]

@@ -120,7 +120,7 @@ def _column_issues(column: Column, read: Read) -> Iterable[_Issue]:
     """Texts that could not be read, and missing ones that are required."""
     if read.bad is not None:
         rows = read.bad.arg_true()
-        yield _Issue(column.name, read.code, rows, _shown(column, read.text.gather(rows)))
+        yield _Issue(column.name, read.code, rows, _shown(column, read.texts(rows)))
     if column.required and read.value.null_count():
         empty = read.value.is_null() if read.bad is None else read.value.is_null() & ~read.bad.fill_null(False)
         yield _Issue(column.name, KEY_EMPTY if column.primary_key else REQUIRED_EMPTY, empty.arg_true())
@@ -135,7 +135,7 @@ def _region_issues(
     issues = []
     for text in reason.drop_nulls().unique().sort():
         rows = (reason == text).arg_true()
-        details = _shown(column, read.text.gather(rows))
+        details = _shown(column, read.texts(rows))
         if names is not None and text != UNKNOWN_CODE and isinstance(details, pl.Series):
             details = pl.select(pl.format("{} ({})", details, names.gather(rows))).to_series()
         issues.append(_Issue(column.name, text, rows, details))
@@ -219,11 +219,11 @@ def conform_many(
         issues.extend(_column_issues(column, read))
         if regions is not None and column.ext.sistem_kode in SYSTEMS:
             named = column.ext.nama_wilayah
-            value, found = _region_issues(column, read, reads[named].text if named else None, regions)
+            value, found = _region_issues(column, read, reads[named].texts() if named else None, regions)
             issues.extend(found)
         if column.name == contract.partition_column:
             ahead = (value > today).arg_true()
-            issues.append(_Issue(column.name, IN_THE_FUTURE, ahead, _shown(column, read.text.gather(ahead))))
+            issues.append(_Issue(column.name, IN_THE_FUTURE, ahead, _shown(column, read.texts(ahead))))
         if column.ext.acak:
             value = keyed_hash(hash_key, value)
         values.append(value.alias(column.name))

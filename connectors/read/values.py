@@ -24,18 +24,30 @@ _BOOLEANS = {"true": True, "1": True, "ya": True, "false": False, "0": False, "t
 _WORTH_RUNS = 8
 """Rows for each run of equal texts from which reading the runs costs less than reading the rows."""
 
+_SAMPLE_ROWS = 1_000
+"""Rows at the start that tell whether looking for runs is worth its cost."""
+
 _PLATE = r"^[A-Z]{1,2}[0-9]{1,4}[A-Z]{1,3}$"
 
 
 @dataclass(frozen=True)
 class Read:
-    """Typed values of a column, the cleaned texts they came from (null where missing), and what was wrong:
-    `bad` is true where the text could not be read, for the reason `code`."""
+    """Typed values of a column, and what was wrong: `bad` is true where the text could not be read, for the reason
+    `code`. The cleaned texts they came from are asked for: few are ever shown."""
 
     value: pl.Series
-    text: pl.Series
+    distinct: pl.Series
+    place: pl.Series | None = None
+    """Place of each row's text in `distinct`; None where that holds the text of each row."""
+
     bad: pl.Series | None = None
     code: str = ""
+
+    def texts(self, rows: pl.Series | None = None) -> pl.Series:
+        """Cleaned texts, null where missing, of all rows or of those with the given numbers."""
+        if self.place is not None:
+            rows = self.place if rows is None else self.place.gather(rows)
+        return self.distinct if rows is None else self.distinct.gather(rows)
 
 
 def clean(text: pl.Series) -> pl.Series:
@@ -82,14 +94,23 @@ def read_column(text: pl.Series, column: Column, reference: pl.Series | None = N
 
     String columns come back in their normal form, before any keyed hash.
     """
-    runs = text.rle().struct.unnest()
-    if runs.height * _WORTH_RUNS > len(text) or WITHOUT_YEAR in column.ext.format:
+    runs = None if WITHOUT_YEAR in column.ext.format else _runs(text)
+    if runs is None:
         return _read_texts(text, column, reference)
     # Dates, units and names often stay the same from row to row, and then they are read once.
     read = _read_texts(runs["value"], column, None)
-    rows = runs.select(pl.int_range(pl.len(), dtype=pl.UInt32).repeat_by("len").explode()).to_series()
-    bad = None if read.bad is None else read.bad.gather(rows)
-    return Read(read.value.gather(rows), read.text.gather(rows), bad, read.code)
+    place = runs.select(pl.int_range(pl.len(), dtype=pl.UInt32).repeat_by("len").explode()).to_series()
+    bad = None if read.bad is None else read.bad.gather(place)
+    return Read(read.value.gather(place), read.distinct, place, bad, read.code)
+
+
+def _runs(text: pl.Series) -> pl.DataFrame | None:
+    """Length and value of the runs of equal texts, if there are few."""
+    for part in (text.head(_SAMPLE_ROWS), text):
+        runs = part.rle().struct.unnest()
+        if runs.height * _WORTH_RUNS > len(part):
+            return None
+    return runs
 
 
 def _read_texts(text: pl.Series, column: Column, reference: pl.Series | None) -> Read:
@@ -97,7 +118,7 @@ def _read_texts(text: pl.Series, column: Column, reference: pl.Series | None) ->
     if column.logical_type == "string":
         value = normal_form(text, column)
         bad = ~value.str.contains(_PLATE) if column.ext.baku == "nopol" else None
-        return Read(value, text, bad, BAD_PLATE)
+        return Read(value, text, bad=bad, code=BAD_PLATE)
     reader: Callable[[pl.Series], pl.Series]
     formats = column.ext.format or ("iso",)
     match column.logical_type:
@@ -114,4 +135,4 @@ def _read_texts(text: pl.Series, column: Column, reference: pl.Series | None) ->
     if column.ext.nol_kosong and code == UNREADABLE_NUMBER:
         zero = value == 0
         value = value.set(zero, None) if zero.any() else value
-    return Read(value, text, bad, code)
+    return Read(value, text, bad=bad, code=code)

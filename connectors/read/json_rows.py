@@ -162,21 +162,21 @@ def _descend(body: bytes, path: tuple[str, ...], where: str) -> Any:
     return part
 
 
-def _plain_part(payload: Payload, contract: Contract) -> bytes | None:
-    """Bytes of the list of rows, if Polars' reader may read them. Raises PayloadError."""
+def _plain_part(payload: Payload, contract: Contract) -> str | None:
+    """Text of the list of rows, if Polars' reader may read it. Raises PayloadError."""
     if len(payload.body) < _WORTH_BYTES or not (payload.plain or allow_list(contract).is_plain(payload.body)):
         return None
-    return bytes(_descend(payload.body, contract.ext.baris.di, payload.slot))
+    return str(memoryview(_descend(payload.body, contract.ext.baris.di, payload.slot)), "utf-8")
 
 
-def _plain_frames(parts: Sequence[bytes], contract: Contract) -> list[pl.DataFrame | None]:
+def _plain_frames(parts: Sequence[str], contract: Contract) -> list[pl.DataFrame | None]:
     """Lists of rows of plain bodies by Polars' reader; None for a list in which some row may have a key twice.
 
     The rows have as many colons as keys, and those in the texts.
     """
     names = wire_names(contract)
     keys = dict.fromkeys((*names, *allow_list(contract).row_keys), pl.String)
-    lists = pl.Series([part.decode() for part in parts]).str.json_decode(pl.List(pl.Struct(keys)))
+    lists = pl.Series(parts).str.json_decode(pl.List(pl.Struct(keys)))
     heights = lists.list.len().to_list()
     if 0 in heights:
         return [None] * len(parts)
@@ -186,8 +186,8 @@ def _plain_frames(parts: Sequence[bytes], contract: Contract) -> list[pl.DataFra
     for part, height in zip(parts, heights, strict=True):
         frame = rows.slice(start, height)
         start += height
-        colons = part.count(b":") - height * len(keys)
-        if colons and (b"\\u" in part or colons != _colons(frame)):
+        colons = part.count(":") - height * len(keys)
+        if colons and ("\\u" in part or colons != _colons(frame)):
             found.append(None)
         else:
             found.append(frame.drop(list(keys)[len(names) :]) if len(keys) > len(names) else frame)
@@ -203,7 +203,7 @@ def read_json_pages(payloads: Iterable[Payload], contract: Contract) -> Iterator
 
     Raises PayloadError when it comes to a payload that cannot be read.
     """
-    waiting: list[tuple[Payload, bytes]] = []
+    waiting: list[tuple[Payload, str]] = []
     for payload in payloads:
         part = _plain_part(payload, contract)
         if part is not None:
@@ -216,7 +216,7 @@ def read_json_pages(payloads: Iterable[Payload], contract: Contract) -> Iterator
     yield from _turned(waiting, contract)
 
 
-def _turned(waiting: Sequence[tuple[Payload, bytes]], contract: Contract) -> Iterator[pl.DataFrame]:
+def _turned(waiting: Sequence[tuple[Payload, str]], contract: Contract) -> Iterator[pl.DataFrame]:
     frames = _plain_frames([part for _, part in waiting], contract) if waiting else []
     for (payload, _), frame in zip(waiting, frames, strict=True):
         yield _strictly(payload, contract) if frame is None else frame

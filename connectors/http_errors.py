@@ -178,7 +178,7 @@ def expect_json(body: bytes) -> None:
     if closing and body[-512:].rstrip()[-1:] != closing:
         raise RetryableAnswer("the JSON is not complete", "json_terpotong")
     try:
-        body.decode()
+        body.isascii() or body.decode()
     except UnicodeDecodeError as error:
         # No bytes of the body in the message: they may belong to a name.
         raise RetryableAnswer(f"the text is not UTF-8 from byte {error.start} on", "bukan_utf8") from None

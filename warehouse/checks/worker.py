@@ -63,7 +63,10 @@ class Worker:
         for name in _RARELY_USED:
             sys.modules.setdefault(name, _Later(name))
         import great_expectations as gx
+        from great_expectations.execution_engine import pandas_execution_engine
 
+        # Frames below this size are hashed, value by value, for a mark in the results that nobody reads.
+        pandas_execution_engine.HASH_THRESHOLD = 0
         self._gx = gx
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False}

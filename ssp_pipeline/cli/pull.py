@@ -10,6 +10,10 @@ import click
 
 from ssp_pipeline.cli.common import DATE, print_json
 
+_ONE_POLARS_THREAD = ("POLARS_MAX_THREADS", "1")
+"""Several threads pull, archive, read and commit side by side here. Those of Polars find little to do beside them, and
+look for it by yielding their core again and again: a tenth of a run."""
+
 
 class _WithoutPandas(MetaPathFinder):
     """Lets pandas seem not to be installed.
@@ -72,6 +76,7 @@ def run(
     # For the import of Dagster, which makes no garbage; what follows it makes frames, which are none of its business.
     gc.set_threshold(1_000_000, 50, 100)
     os.environ.setdefault(*ONE_BLAS_THREAD)
+    os.environ.setdefault(*_ONE_POLARS_THREAD)
     with ExitStack() as stack:
         checker = Checker()
         if not models_only:

@@ -43,9 +43,10 @@ test: $(INSTALLED) ## Run everything that CI runs
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/ssp contract lint
-# Tests wait now and then: the types are looked at meanwhile.
+# A process for each core runs tests, so that threads of Polars' and NumPy's own would only take turns with them. Tests
+# wait now and then: the types are looked at meanwhile.
 	nice $(BIN)/mypy & types=$$!; \
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	POLARS_MAX_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types || { echo "make test: mypy found what it says above" >&2; exit 1; }; \
 	exit $$tests
 

@@ -34,6 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         *_machine(settings),
         *_keys(settings),
+        *_extensions(settings),
         *_lake(settings),
         *_contracts(settings),
         *_agencies(settings),
@@ -82,6 +83,22 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("kunci induk", True, "dibuat pada jalan pertama, atau beri SSP_MASTER_KEY")
+
+
+def _extensions(settings: Settings) -> Iterator[Finding]:
+    """The signatures of DuckDB's extensions, which no other command looks at (`warehouse.duck.bare`)."""
+    import duckdb
+
+    from ssp_pipeline.app import lake_config
+    from warehouse.duck import bare, load_extension
+
+    for name in lake_config(settings).extensions:
+        try:
+            with closing(bare()) as con:
+                load_extension(con, name)
+            yield Finding(f"ekstensi {name}", True, "ditandatangani DuckDB")
+        except (duckdb.Error, RuntimeError) as error:
+            yield Finding(f"ekstensi {name}", False, f"{str(error).splitlines()[0]}; pasang ulang .venv")
 
 
 def _lake(settings: Settings) -> Iterator[Finding]:

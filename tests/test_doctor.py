@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import click
+import duckdb
 import pytest
 
 from ssp_pipeline import cli
@@ -13,9 +14,10 @@ from ssp_pipeline.doctor import Finding, examine
 from ssp_pipeline.settings import load_settings
 from tests.support.lake import DAY, commit, price_contract
 from tests.support.object_store import BUCKET, object_store
+from warehouse import duck
 from warehouse.lake import Lake
 
-WORKING = ("provinsi", "lake", "kontrak", "kunci induk", "folder data")
+WORKING = ("provinsi", "ekstensi ducklake", "lake", "kontrak", "kunci induk", "folder data")
 
 
 def look(tmp_path: Path, toml: str = "", **environment: str) -> dict[str, Finding]:
@@ -31,6 +33,22 @@ def test_a_fresh_clone_is_in_order_and_looking_changes_nothing(tmp_path: Path) -
     assert set(WORKING) <= found.keys()
     assert found["instansi pihps"].text == "tiruan"
     assert not (tmp_path / "var").exists()
+
+
+def test_an_extension_of_duckdb_that_is_not_as_it_was_signed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = duck._extension
+    changed = tmp_path / "ducklake.duckdb_extension"
+    signed = Path(real("ducklake")).read_bytes()
+    changed.write_bytes(signed[:-1] + bytes([signed[-1] ^ 1]))
+    monkeypatch.setattr(duck, "_extension", lambda name: str(changed) if name == "ducklake" else real(name))
+    found = look(tmp_path)
+    assert not found["ekstensi ducklake"].ok
+    assert "signature" in found["ekstensi ducklake"].text
+    assert found["ekstensi sqlite_scanner"].ok
+    with closing(duck.bare(extensions=["sqlite_scanner"])) as con, pytest.raises(duckdb.IOException, match="signature"):
+        con.execute(f"LOAD {duck.literal(str(changed))}")
 
 
 def test_an_agency_that_is_on_without_a_legal_basis_is_named(tmp_path: Path) -> None:

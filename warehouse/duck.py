@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -58,6 +59,11 @@ class LakeConfig:
         return self.catalog.partition(":")[0]
 
     @property
+    def extensions(self) -> list[str]:
+        """DuckDB's extensions that a connection to the lake has."""
+        return ["ducklake", _CATALOGS[self.kind], *([] if self.local_data else ["httpfs"])]
+
+    @property
     def local_data(self) -> Path | None:
         """The data folder, or None when the data lies in object storage."""
         return None if "://" in self.data_path else Path(self.data_path)
@@ -100,7 +106,8 @@ def _extension(name: str) -> str:
 
 
 def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension from its wheel. Raises RuntimeError when the wheel is not installed."""
+    """Load an extension from its wheel; DuckDB looks at its signature, and for that at all its bytes, unless `con` was
+    made for it (`bare`). Raises RuntimeError when the wheel is not installed."""
     con.execute(f"LOAD {literal(_extension(name))}")
 
 
@@ -114,10 +121,17 @@ def arrow(frame: pl.DataFrame) -> Any:
 
 
 def bare(
-    config: dict[str, Any] | None = None, database: str = ":memory:", *, closed: bool = False
+    config: dict[str, Any] | None = None,
+    database: str = ":memory:",
+    *,
+    extensions: Sequence[str] = (),
+    closed: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """A connection that never downloads or loads an extension by itself.
 
+    `extensions`: those it has, from their wheels. Their signatures are not looked at: the installer has compared the
+    wheels with the hashes in `requirements.txt`, and to hash 70 MB for each connection costs a quarter of a second.
+    What is loaded later has to be signed again; `ssp doctor` looks at the signatures of these.
     `closed`: expressions that come out of contracts run in it, so it can reach neither files nor the network and
     its settings can no longer be changed.
     """
@@ -126,7 +140,18 @@ def bare(
         "autoload_known_extensions": False,
         "temp_directory": _spill_folder(),
     }
+    paths = [_extension(name) for name in extensions]
+    if paths:
+        settings["allow_unsigned_extensions"] = True
     con = duckdb.connect(database, config=settings | (config or {}))
+    if paths:
+        try:
+            for path in paths:
+                con.execute(f"LOAD {literal(path)}")
+        except BaseException:
+            con.close()
+            raise
+        con.execute("SET allow_unsigned_extensions = false")
     con.execute("SET TimeZone = 'UTC'")
     # DuckDB would draw it on stdout, where the commands write their answers.
     con.execute("SET enable_progress_bar = false")
@@ -151,8 +176,6 @@ def attach(config: LakeConfig, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
     Raises RuntimeError when an extension's package is not installed, LakeUnreachable when the lake cannot be opened.
     """
-    needed = ["ducklake", _CATALOGS[config.kind], *([] if config.local_data else ["httpfs"])]
-    paths = [_extension(name) for name in needed]
     con = bare(
         {
             "memory_limit": config.memory_limit,
@@ -160,11 +183,10 @@ def attach(config: LakeConfig, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             "preserve_insertion_order": True,
             # Rows of a partitioned table are gathered before they are written; of fewer the memory is used again.
             "partitioned_write_flush_threshold": _BATCH_ROWS,
-        }
+        },
+        extensions=config.extensions,
     )
     try:
-        for path in paths:
-            con.execute(f"LOAD {literal(path)}")
         if config.secret_sql:
             _create_secret(con, config.secret_sql)
         options = [f"DATA_PATH {literal(config.data_path.rstrip('/') + '/')}", "DATA_INLINING_ROW_LIMIT 0"]

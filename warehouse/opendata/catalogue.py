@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from connectors.durable import fsync_path
-from warehouse.duck import bare, ident, literal, load_extension
+from warehouse.duck import bare, ident, literal
 from warehouse.opendata.manifest import Column, Version
 
 _CATALOGUE = "katalog"
@@ -66,9 +66,7 @@ def build_catalogue(
         shutil.copyfile(last, work)
         work.chmod(0o644)
     _remove(work, removals)
-    # One connection for both: DuckDB checks the extension's signature, that is all its bytes, whenever it loads it.
-    with closing(bare({"threads": 2})) as con:
-        load_extension(con, "ducklake")
+    with closing(bare({"threads": 2}, extensions=["ducklake"])) as con:
         _add(con, work, root, steps)
         snapshot = _mend(work, base_url, steps)
         _compact(work, target)

@@ -113,7 +113,7 @@ class BlobStore:
         make_dirs(self._temps)
 
     def path(self, name: str) -> Path:
-        return self.root / name[:2] / name
+        return self.root.joinpath(name[:2], name)
 
     def read(self, name: str, sha: str, size: int, key: bytes | None) -> bytes:
         """The checked body. Raises BlobMissing, BlobCorrupt."""

@@ -184,7 +184,8 @@ class HttpClient:
         """
         url = self._url(path_or_url, params)
         shown = conceal(f"{method} {url}")
-        if _origin(url) != self._origin:
+        # What begins like this has our origin, for an origin ends at the first slash.
+        if not url.startswith(f"{self.base_url}/") and _origin(url) != self._origin:
             raise _error(PermanentAnswer(f"only {self._origin} is asked", "alamat_ditolak"), shown, 0)
         prepared = self._prepare(method, url, form, json, multipart, headers, shown)
         limit = max_response_bytes or self._max_response_bytes

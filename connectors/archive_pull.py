@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +17,8 @@ from typing import Any, Self
 from connectors.api import Window
 from connectors.blobs import ArchiveError, BlobStore, blob_name, pack, room_needed
 from connectors.crashpoint import crashpoint
-from connectors.durable import PRIVATE_DIR, fsync_path
+from connectors.durable import PRIVATE_DIR, sync_paths
 from connectors.manifest import Entry, FailedPull, ManifestFolder, Seal, entries_of, line_of, seal_block
-
-# Waiting for the disk, not computing: more threads than cores let the file system join many syncs in one.
-_SYNC_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +177,14 @@ class Pull:
         Folders of bodies that were there before are synced as well: whoever put them there may not have got so far.
         """
         folders = {self._blobs.path(name).parent for name in self._sizes}
-        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-            list(pool.map(fsync_path, self._moves.values()))
-            crashpoint("archive.temps_synced")
-            for final, temp in self._moves.items():
-                final.parent.mkdir(mode=PRIVATE_DIR, exist_ok=True)
-                temp.rename(final)
-                crashpoint("archive.blob_renamed")
-            list(pool.map(fsync_path, [*folders, self._blobs.root]))
+        sync_paths(self._moves.values(), self._temps.fd)
+        crashpoint("archive.temps_synced")
+        for folder in folders:
+            folder.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+        for final, temp in self._moves.items():
+            temp.rename(final)
+            crashpoint("archive.blob_renamed")
+        sync_paths([*folders, self._blobs.root], self._temps.fd)
         crashpoint("archive.folders_synced")
 
     def _must_be_open(self) -> None:

@@ -182,8 +182,9 @@ class TempFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.mkdir(mode=PRIVATE_DIR)
-        self._fd = os.open(path / self.LOCK, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self.fd = os.open(path / self.LOCK, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        """A file beside the temp files, open as long as they are here."""
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
 
     def write(self, name: str, data: bytes) -> Path:
         path = self._path / name
@@ -197,7 +198,7 @@ class TempFolder:
     def close(self) -> None:
         """Remove what is left in the folder, and the folder."""
         shutil.rmtree(self._path, ignore_errors=True)
-        os.close(self._fd)
+        os.close(self.fd)
 
 
 def _abandoned(item: Path) -> bool:

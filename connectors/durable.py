@@ -4,11 +4,14 @@ Belongs here: the few file-system steps that the landing archive and the key sto
 what the bytes mean. Errors are plain OSError; the callers say what to do about them.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from connectors.crashpoint import crashpoint
@@ -16,6 +19,9 @@ from connectors.crashpoint import crashpoint
 PRIVATE_FILE = 0o600
 PRIVATE_DIR = 0o700
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MANY = 100
+_SYNC_THREADS = 16
+"""Waiting for the disk, not computing: more threads than cores let the file system join many syncs in one."""
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -37,6 +43,28 @@ def fsync_path(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def sync_paths(paths: Collection[Path], fd: int) -> None:
+    """Flush files and folders of one file system to the disk.
+
+    Many are flushed by one call, with all else that waits for the same disk: that costs less than 1 % of flushing one
+    after the other, for each of which the file system writes its journal. `fd` is a file of that file system, opened
+    before they were written: it is an error what the kernel could not write since.
+    """
+    call = _syncfs() if len(paths) >= _MANY else None
+    if call is None:
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            list(pool.map(fsync_path, paths))
+    elif call(fd):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+@cache
+def _syncfs() -> Callable[[int], int] | None:
+    """The system's call of that name, if there is one."""
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
 
 def make_dirs(path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the landing archive does about damaged files, killed processes, writers side by side and a full disk."""
 
+import ctypes
 import errno
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from connectors import durable
 from connectors.archive import (
     Archive,
     ArchiveFull,
@@ -295,3 +297,51 @@ def test_short_writes_are_completed(archive: Archive, monkeypatch: pytest.Monkey
     sealed = put(archive, os.urandom(5000), b"x")
     assert archive.pulls(TABLE) == [sealed]
     assert archive.verify().sound
+
+
+# Many payloads at once
+
+MANY = [b"muatan %d" % number for number in range(300)]
+
+
+def test_many_payloads_are_on_the_disk_before_their_names_and_both_before_they_count(
+    archive: Archive, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call flushes them all: what it finds written by then is durable."""
+    found: list[tuple[int, int, int]] = []
+
+    def syncfs(fd: int) -> int:
+        os.fstat(fd)
+        tmp, blob, manifest = (len(files(root / folder)) for folder in ("tmp", "blob", "manifest"))
+        found.append((tmp, blob, manifest))
+        return real(fd)
+
+    known = durable._syncfs()
+    assert known is not None, "this system has no syncfs: nothing is shown here"
+    real = known
+    monkeypatch.setattr(durable, "_syncfs", lambda: syncfs)
+    sealed = put(archive, *MANY)
+    locks = 2  # of the folder, and of the pull in it
+    assert found == [(len(MANY) + locks, 0, 0), (locks, len(MANY), 0)]
+    assert archive.pulls(TABLE) == [sealed]
+    assert bodies_of(archive, sealed) == MANY
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_many_payloads_that_the_disk_did_not_take_do_not_count(
+    archive: Archive, root: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    def syncfs(_fd: int) -> int:
+        calls.append(1)
+        ctypes.set_errno(errno.ENOSPC)
+        return -1 if len(calls) == call else 0
+
+    calls: list[int] = []
+    monkeypatch.setattr(durable, "_syncfs", lambda: syncfs)
+    with pytest.raises(ArchiveFull, match="Free space"):
+        put(archive, *MANY)
+    assert archive.pulls(TABLE) == []
+    assert files(root / "tmp") == {".lock": b""}
+    monkeypatch.setattr(durable, "_syncfs", lambda: None)
+    assert bodies_of(archive, put(archive, *MANY)) == MANY
+    assert archive.verify().orphans == ()

@@ -16,7 +16,7 @@ import pytest
 from connectors.contract import Expectation
 from tests.support.lake import DAY, days, expect, price_contract, rejected_rows, shared_checker, staged, with_checks
 from tests.support.reading import column, make_contract
-from warehouse.checks import Check, Checker, CheckFailure, Verdict, row_suite
+from warehouse.checks import Check, Checker, CheckFailure, Verdict, client, row_suite
 from warehouse.stage import Staged, judge, with_partition
 
 FAKE = Path(__file__).parent / "support" / "check_process.py"
@@ -182,6 +182,43 @@ def test_decimals_in_a_key_are_told_apart_by_their_digits() -> None:
     assert failing(frame, check("a", "column_values_to_be_unique", column="k")) == [2, 3]
     assert failing(frame, check("b", "compound_columns_to_be_unique", column_list=["k", "j"])) == [2, 3]
     assert failing(frame, check("c", "column_values_to_be_between", column="k", max_value=5)) == [0, 1]
+
+
+def test_texts_that_repeat_are_judged_as_all_texts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 2_000
+    monkeypatch.setattr(client, "_WORTH_ROWS", rows)
+    units = ["kg", "liter", None, "ikat"]
+    texts = {
+        "satuan": [units[n % 97 % 4] for n in range(rows)],
+        "pasar": [f"P{n // 50:02d}" for n in range(rows)],
+        "komoditas": [f"K{n % 50:02d}" for n in range(rows - 1)] + ["K00"],
+        "tingkat": ["eceran", "grosir"] * (rows // 2),
+        "asal": ["eceran", "lain"] * (rows // 2),
+        "kosong": [None] * rows,
+    }
+    frame = pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String))
+    checks = [
+        check("wajib", "column_values_to_not_be_null", column="satuan"),
+        check("dikenal", "column_values_to_be_in_set", column="satuan", value_set=["kg", "liter"]),
+        check("kunci", "compound_columns_to_be_unique", column_list=["pasar", "komoditas", "kosong"]),
+        check("sama", "column_pair_values_to_be_equal", column_A="tingkat", column_B="asal"),
+        check("bentuk", "column_values_to_match_regex", column="pasar", regex=r"^P\d\d$"),
+    ]
+    sent = client._prepared(checks, frame)[1].schema
+    assert {name for name, kind in sent.items() if kind == pl.Enum} == {"satuan", "komoditas", "kosong"}
+    numbered = run(frame, *checks)
+    monkeypatch.setattr(client, "_WORTH_ROWS", rows + 1)
+    assert pl.String in client._prepared(checks, frame)[1].dtypes
+    assert numbered == run(frame, *checks)
+    assert [len(numbered[c.name].failing) for c in checks] == [495, 495, 2, 1000, 0]
+
+
+def test_texts_of_which_most_differ_are_not_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_WORTH_ROWS", 1_000)
+    frame = pl.DataFrame({"a": [f"{n // 2}" for n in range(9_000)]})
+    unique = check("unik", "column_values_to_be_unique", column="a")
+    assert client._prepared([unique], frame)[1].dtypes == [pl.String]
+    assert len(failing(frame, unique)) == 9_000
 
 
 def test_a_missing_value_fails_no_comparison_of_two_columns(tmp_path: Path) -> None:

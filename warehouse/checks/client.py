@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 import orjson
 
-from warehouse.checks.suite import TEXT_SUFFIX, Check, columns_used, exact_keys
+from warehouse.checks.suite import TEXT_SUFFIX, Check, columns_used, exact_keys, only_compared
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +34,8 @@ _LOG = "worker.log"
 _FRESH_SECONDS = 60.0
 ONE_BLAS_THREAD = ("OPENBLAS_NUM_THREADS", "1")
 """NumPy's threads for linear algebra wait for work by computing nothing, and there is none for them."""
+_WORTH_ROWS = 50_000
+_SAMPLE_ROWS = 1_000
 ANSWER_SECONDS = 900.0
 """Longest time that one answer may take; a process that hangs must not hang the run."""
 
@@ -217,7 +219,8 @@ class Checker:
 
 
 def _prepared(checks: Sequence[Check], frame: "pl.DataFrame") -> tuple[list[Check], "pl.DataFrame"]:
-    """The columns that the checks look at, decimals as floats; unique keys of decimals as texts, which are exact."""
+    """The columns that the checks look at, decimals as floats; unique keys of decimals as texts, which are exact. Texts
+    that are only compared, and of which there are few, are numbered: that halves the work of the check process."""
     import polars as pl
 
     decimals = {name for name, dtype in frame.schema.items() if dtype.is_decimal()}
@@ -228,7 +231,19 @@ def _prepared(checks: Sequence[Check], frame: "pl.DataFrame") -> tuple[list[Chec
     ]
     texts = [name.removesuffix(TEXT_SUFFIX) for name in used if name not in frame.columns]
     columns += [pl.col(name).cast(pl.String).alias(name + TEXT_SUFFIX) for name in texts if name in decimals]
-    return sent, frame.select(columns or frame.columns[:1])
+    batch = frame.select(columns or frame.columns[:1])
+    numbered = [batch[name] for name in only_compared(sent) if name in batch.columns and _repeats(batch[name])]
+    return sent, batch.with_columns(texts.cast(pl.Enum(texts.unique().drop_nulls())) for texts in numbered)
+
+
+def _repeats(column: "pl.Series") -> bool:
+    """Whether these are many texts of which few differ, as far as a sample tells."""
+    import polars as pl
+
+    if column.dtype != pl.String or len(column) < _WORTH_ROWS:
+        return False
+    sample = column.gather_every(len(column) // _SAMPLE_ROWS)
+    return sample.n_unique() <= _SAMPLE_ROWS // 4
 
 
 def _verdicts(name: str, checks: Sequence[Check], rows: int, answer: dict[str, Any]) -> tuple[Verdict, ...]:

@@ -21,6 +21,8 @@ TEXT_SUFFIX = "__teks"
 _PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
 _UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 
+_BY_EQUALITY = {"expect_column_values_to_not_be_null", "expect_column_values_to_be_in_set", *_UNIQUE}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -133,3 +135,9 @@ def columns_used(checks: Sequence[Check]) -> list[str]:
         for name in check.kwargs.get("column_list", ()):
             used[name] = None
     return list(used)
+
+
+def only_compared(checks: Sequence[Check]) -> set[str]:
+    """Columns whose values the checks look for, compare with each other and with given ones, and nothing else."""
+    others = [c for c in checks if c.type not in _BY_EQUALITY or "row_condition" in c.kwargs]
+    return set(columns_used(checks)).difference(columns_used(others))

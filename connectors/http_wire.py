@@ -77,7 +77,9 @@ class _BoundedSocket(io.RawIOBase):
         left = self._attempt.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("deadline")
-        self._socket.settimeout(min(left, self._attempt.read_timeout))
+        wait = min(left, self._attempt.read_timeout)
+        if self._socket.gettimeout() != wait:  # setting it asks the kernel, and other threads take their turn meanwhile
+            self._socket.settimeout(wait)
         count: int | None = self._raw.readinto(buffer)
         return count
 

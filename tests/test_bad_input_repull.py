@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from connectors.registry import Registry
 from connectors.sandbox import CONNECTORS
+from ssp_pipeline.run_result import DatasetResult
 from tests.support.bad_input import TODAY, Place, PutFault, answer_of, end_faults, held, keeps
 from warehouse.checks import Checker
 
@@ -29,6 +31,14 @@ def test_the_same_bytes_are_neither_read_nor_written(place: Place) -> None:
     assert outcome.muatan == first.muatan
     assert place.ws.archive.blob_count() == blobs
     assert place.rows(DATASET, day).equals(before)
+
+
+def test_the_newest_date_of_a_run_is_one_with_data_whether_it_brings_it_or_finds_it_unchanged(place: Place) -> None:
+    prices = "pihps.harga_pangan_pasar"
+    days = [date(2026, 11, n) for n in (13, 14, 15)]  # a Friday, and a weekend without prices
+    said = [DatasetResult(prices, place.pull(prices, *days)).row() for _ in range(2)]
+    assert [row["putusan"] for row in said] == ["lulus", "tidak berubah"]
+    assert [row["terbaru"] for row in said] == ["2026-11-13", "2026-11-13"]
 
 
 @keeps("isi_sama")

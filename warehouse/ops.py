@@ -27,6 +27,9 @@ Status = Literal[
 
 GOOD: frozenset[str] = frozenset({"diterima", "tidak_berubah", "kosong", "dikarantina"})
 
+STILL_EMPTY = "tetap_kosong"
+"""Reason of an unchanged partition for which the agency still has nothing."""
+
 UNPLACED = "?"
 """Begins the key of an outcome, and of quarantined rows, whose partition is not known: "?" and the window's start."""
 

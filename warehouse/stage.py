@@ -144,7 +144,7 @@ def decide(
     if key in judged.blocked:
         return "diblokir", judged.blocked[key]
     if empty and same:
-        return "tidak_berubah", "tetap_kosong"
+        return "tidak_berubah", ops.STILL_EMPTY
     if state is not None and not same:
         less = _less_coverage(contract, good, judged.profiles.get(key, {}), state)
         if less:

@@ -79,7 +79,7 @@ def inspect_zip(body: bytes, where: str, limits: Limits = LIMITS) -> dict[str, b
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):  # the third: a zip version of the future
         raise PayloadError(f"{where}: the zip archive is damaged or cut off", code=DAMAGED) from None
     if len(infos) > limits.entries:
         _bomb(where, f"{len(infos)} entries in the zip archive, at most {limits.entries}")

@@ -140,9 +140,8 @@ class Settler:
         }
         note = cut_note(payloads)
         if keys and all(key in states and states[key].digest_masukan == digest for key in keys):
-            empty = {key for key in keys if states[key].status == "kosong"}
-            why = {key: ops.STILL_EMPTY if key in empty else "muatan_sama" for key in keys}
-            return [self.outcome(k, "tidak_berubah", alasan=why[k], rincian=note, **facts) for k in keys]
+            same = ((key, ops.STILL_EMPTY if states[key].is_empty else "muatan_sama") for key in keys)
+            return [self.outcome(key, "tidak_berubah", alasan=why, rincian=note, **facts) for key, why in same]
         if staging is None:
             staging = self.read(self.staging(today), payloads)
         verdicts = ahead.verdicts(staging) if ahead else {}

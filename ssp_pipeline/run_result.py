@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors.conceal import brief
-from warehouse.ops import FILES, STILL_EMPTY, Outcome, why
+from warehouse.ops import FILES, Outcome, why
 
 if TYPE_CHECKING:
     from assets.open_data import Outcome as OpenOutcome
@@ -34,7 +34,7 @@ class DatasetResult:
     def row(self) -> dict[str, Any]:
         done = [o for o in self.outcomes if not o.partisi.startswith(FILES)]
         partitions = [o for o in done if o.is_partition]
-        newest = max((o.partisi for o in partitions if o.ok and not _is_empty(o)), default="")
+        newest = max((o.partisi for o in partitions if o.ok and not o.is_empty), default="")
         bad = [o for o in self.outcomes if not o.ok]
         if self.error or not self.outcomes:
             verdict = "galat"
@@ -56,11 +56,6 @@ class DatasetResult:
             "detik": round(self.seconds, 1),
             "keterangan": brief(self.error) or _reasons(bad),
         }
-
-
-def _is_empty(outcome: Outcome) -> bool:
-    """Whether the agency has nothing for the partition: the newest business date of a run is one with data."""
-    return outcome.status == "kosong" or outcome.alasan == STILL_EMPTY
 
 
 def _reasons(bad: Sequence[Outcome]) -> str:

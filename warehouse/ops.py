@@ -231,6 +231,11 @@ class Outcome:
         """Whether `partisi` names a partition of the dataset, not its inbox, a file or rows of unknown partition."""
         return not self.partisi.startswith((UNPLACED, FILES))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the agency has nothing for the partition, now or still."""
+        return self.status == "kosong" or self.alasan == STILL_EMPTY
+
     def record(self) -> dict[str, Any]:
         """The row of `ops.hasil`."""
         row = {name: getattr(self, name) for name in TABLES["ops.hasil"]}
